@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+#   make            build/reqscope               make V=1 shows the commands
+#   make demo       a live example               DEBUG=1 no optimisation
+#   make test       everything; make check: the rootless part only
+#   make CC=clang   O=DIR puts the output elsewhere   SAN=address,undefined
+#
+# What has to be installed is listed in tools/deps.sh; `make deps` installs what is missing.
+
+O       ?= build
+V       ?= 0
+CC      := $(if $(filter default,$(origin CC)),gcc,$(CC))
+CLANG   ?= clang
+BPFTOOL ?= $(shell command -v bpftool || echo /usr/sbin/bpftool)
+ARCH    ?= $(shell uname -m)
+BPFARCH := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(ARCH)))
+PREFIX  ?= /usr/local
+VERSION := $(shell cat VERSION)
+
+Q       := $(if $(filter 1,$(V)),,@)
+say      = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' "$(1)" "$(patsubst $(O)/%,%,$(2))";)
+
+OPT     := $(if $(DEBUG),-O0,-O2)
+WARN    := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wvla
+STD     := -std=gnu17 -D_GNU_SOURCE -DRS_VERSION='"$(VERSION)"'
+CFLAGS  := $(OPT) -g $(STD) $(WARN) $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer) \
+	   -fstack-protector-strong -I$(O)/gen $(EXTRA_CFLAGS)
+LDLIBS  := -lbpf -lelf -lz -lcjson -lm
+LDFLAGS := $(if $(SAN),-fsanitize=$(SAN)) $(EXTRA_LDFLAGS)
+# The unit tests and what they link always run under the sanitizers.
+CHECK_CFLAGS := -O1 -g $(STD) $(WARN) -fsanitize=address,undefined -fno-sanitize-recover=all \
+	   -fno-omit-frame-pointer -DRS_TEST
+
+PURE    := $(wildcard user/core/*.c user/proto/*.c user/lib/*.c user/sink/*.c)
+OUTER   := $(wildcard user/*.c user/cmd/*.c user/capture/*.c)
+TESTS   := $(wildcard tests/unit/test_*.c)
+HELPERS := $(filter-out $(TESTS),$(wildcard tests/unit/*.c))
+BPFTESTS := $(wildcard tests/bpf/test_*.c)
+
+OBJ       := $(PURE:%.c=$(O)/obj/%.o) $(OUTER:%.c=$(O)/obj/%.o)
+CHECK_OBJ := $(PURE:%.c=$(O)/check/%.o) $(HELPERS:%.c=$(O)/check/%.o)
+CHECK_BIN := $(TESTS:tests/unit/%.c=$(O)/check/bin/%)
+BPF_BIN   := $(BPFTESTS:tests/bpf/%.c=$(O)/bpftest/%)
+SKEL      := $(O)/gen/reqscope.skel.h
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all deps demo test check check-bpf check-e2e check-vmlinux bpf-arm64 fuzz format install clean
+
+all: $(O)/reqscope
+
+$(O)/reqscope: $(OBJ)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(O)/obj/%.o: %.c | $(SKEL)
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# --- the kernel side
+BPF_CFLAGS := -g -O2 -Wall -Wextra -Werror -target bpf -mcpu=v3 -Ivmlinux -Ibpf
+
+$(O)/gen/%.bpf.o: bpf/%.bpf.c
+	@mkdir -p $(@D)
+	$(call say,BPF,$@)$(CLANG) $(BPF_CFLAGS) -D__TARGET_ARCH_$(BPFARCH) -MMD -MP -c -o $@ $<
+	$(Q)llvm-strip -g $@ 2>/dev/null || llvm-strip-14 -g $@
+
+$(O)/gen/%.skel.h: $(O)/gen/%.bpf.o
+	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name reqscope_bpf > $@
+
+# The other architecture's kernel side must go on compiling.
+bpf-arm64: bpf/reqscope.bpf.c
+	@mkdir -p $(O)/gen
+	$(call say,BPF,reqscope.arm64.o)$(CLANG) $(BPF_CFLAGS) -D__TARGET_ARCH_arm64 -c \
+		-o $(O)/gen/reqscope.arm64.o $<
+
+# --- tests
+$(O)/check/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CHECK,$@)$(CC) $(CHECK_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(O)/check/bin/%: $(O)/check/tests/unit/%.o $(CHECK_OBJ)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) -fsanitize=address,undefined -o $@ $^ -lcmocka -lcjson -lm
+
+$(O)/bpftest/%: tests/bpf/%.c $(filter-out $(O)/obj/user/main.o,$(OBJ))
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(CFLAGS) -MMD -MP -o $@ $^ $(LDFLAGS) -lcmocka $(LDLIBS)
+
+check: $(CHECK_BIN)
+	$(Q)tests/run.py --only unit
+check-bpf: all $(BPF_BIN)
+	$(Q)tests/run.py --only bpf
+check-e2e: all
+	$(Q)tests/run.py --only e2e
+check-vmlinux: all
+	$(Q)tools/check-vmlinux.py $(O)/gen/reqscope.bpf.o
+
+test:
+	$(Q)tools/deps.sh
+	$(Q)$(MAKE) --no-print-directory build-tests
+	$(Q)tests/run.py
+
+.PHONY: build-tests
+build-tests: all bpf-arm64 $(CHECK_BIN) $(BPF_BIN)
+
+deps:
+	$(Q)tools/deps.sh
+
+demo:
+	$(Q)tools/deps.sh
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)tools/demo.sh
+
+# --- fuzzing: one binary a target, libFuzzer; FUZZ_SECONDS each
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SECONDS ?= 600
+$(O)/fuzz/%: tests/fuzz/%.c $(PURE)
+	@mkdir -p $(@D)
+	$(call say,FUZZ,$@)$(CLANG) -O1 -g $(STD) -fsanitize=fuzzer,address,undefined \
+		-fno-sanitize-recover=all -o $@ $^ -lcjson -lm
+fuzz: $(FUZZERS:%=$(O)/fuzz/%)
+	$(Q)tests/fuzz/run.sh $(O)/fuzz $(FUZZ_SECONDS) $(FUZZERS)
+
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h' | grep -v '^vmlinux/')
+
+install: all
+	install -D -m 0755 $(O)/reqscope $(DESTDIR)$(PREFIX)/bin/reqscope
+	install -D -m 0644 docs/reqscope.1 $(DESTDIR)$(PREFIX)/share/man/man1/reqscope.1
+
+clean:
+	rm -rf $(O)
+
+-include $(shell find $(O) -name '*.d' 2>/dev/null)

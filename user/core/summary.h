@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * summary.h - everything a summary says, independent of how it is written (sink/) and of where it came
+ * from (live, recording, merge). The owner of each pointer is the maker of the summary; sinks only read.
+ */
+#ifndef RS_SUMMARY_H
+#define RS_SUMMARY_H
+
+#include "stats.h"
+
+enum verdict_state {
+	VERDICT_UP,
+	VERDICT_SLOW,
+	VERDICT_ERRORING,
+	VERDICT_STUCK,
+	VERDICT_IDLE,
+	VERDICT_DOWN,
+	VERDICT_BLIND,
+	VERDICTS
+};
+
+#define VERDICT_MAX_REASONS 8
+#define VERDICT_REASON_MAX 160
+
+struct verdict {
+	enum verdict_state state;
+	unsigned n_reasons;
+	char reasons[VERDICT_MAX_REASONS][VERDICT_REASON_MAX]; /* plain words with numbers; UTF-8 */
+};
+
+/* Thresholds, each an option. */
+struct verdict_rules {
+	double slo_ms;         /* --slo-ms */
+	double slo_quantile;   /* --slo-quantile, 0..1 */
+	double max_error_rate; /* --max-error-rate, 0..1 */
+	double stuck_ms;       /* --stuck-ms */
+	double max_unknown;    /* share of requests unknown above which the verdict is blind, 0..1 */
+};
+void verdict_rules_default(struct verdict_rules *rules);
+
+struct summary_generation {
+	uint32_t pid;
+	uint64_t since_wall_ns; /* start of the process, wall clock; 0 unknown */
+	const char *version;    /* or NULL */
+};
+
+struct summary_listener {
+	char address[120]; /* "127.0.0.1:8000", "[::1]:8000", "unix:/run/app.sock" */
+	bool counted;      /* the following are known */
+	uint64_t accept_queue, backlog, overflows;
+};
+
+struct summary_open {
+	uint64_t id;
+	const struct request *request; /* stamps, method, path */
+	uint64_t age;                  /* ns */
+	enum request_phase phase;
+};
+
+struct summary_feature {
+	const char *name;  /* "arrival", "task_storage", ... */
+	const char *state; /* "sk_data_ready", "on", "off: ..." */
+};
+
+struct summary {
+	struct {
+		const char *name, *kernel;
+	} host;
+	struct {
+		const char *name;   /* what the person calls it: "uvicorn app:app" */
+		const char *server; /* "uvicorn", "gunicorn", NULL unknown */
+		const char *python; /* "3.11.2", NULL unknown */
+		const uint32_t *pids;
+		uint32_t n_pids;
+		const uint16_t *ports;
+		uint32_t n_ports;
+		const struct summary_generation *generations;
+		uint32_t n_generations;
+		bool alive;     /* at least one process lives */
+		bool listening; /* at least one of them listens */
+	} target;
+	uint64_t start_wall_ns; /* of the window, wall clock */
+	int64_t wall_offset;    /* wall clock - monotonic, ns */
+	double seconds;         /* of the window */
+	uint64_t now;           /* monotonic, end of the window */
+	struct verdict verdict;
+	struct stats *stats; /* of the window; routes folded */
+	const struct summary_open *open; /* oldest first, at most SUMMARY_MAX_OPEN */
+	uint32_t n_open;
+	const struct summary_listener *listeners;
+	uint32_t n_listeners;
+	struct {
+		uint64_t hung, oldest; /* connections whose half-seen request has had no answer; its age ns */
+	} late; /* requests that were under way when tracing began and still are */
+	struct {
+		uint64_t tls, http2, proxy, other; /* connections by what they spoke instead of HTTP/1 */
+	} opaque;
+	struct {
+		uint64_t events, dropped;
+		uint64_t unattributed_drops; /* dropped records that no connection is known to miss */
+		const struct summary_feature *features;
+		uint32_t n_features;
+		uint64_t routes_overflow; /* requests in route `other` */
+	} tracer;
+};
+
+#define SUMMARY_MAX_OPEN 100
+
+/* Fills s->verdict from the rest of s. */
+void verdict_decide(struct summary *s, const struct verdict_rules *rules);
+const char *verdict_name(enum verdict_state state); /* "up", ... */
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * sink.h - finished data to bytes. Sinks know nothing of where the data came from. Whatever came from
+ * the wire is escaped here: no control byte and no broken UTF-8 leaves (lib/escape.h).
+ * All write to a stdio stream; the caller checks ferror().
+ */
+#ifndef RS_SINK_H
+#define RS_SINK_H
+
+#include <stdio.h>
+
+#include "../core/summary.h"
+
+/* The contract of docs/summary.schema.json: one object, one line, newline at the end. */
+void sink_summary_json(FILE *f, const struct summary *s);
+
+struct term_options {
+	unsigned columns; /* width to lay out for */
+	unsigned lines;   /* 0: no limit (a report); else fit this many (top) */
+	bool colour;
+	bool utf8; /* block characters allowed */
+};
+/* The screen of `summary` and of `top`. */
+void sink_summary_text(FILE *f, const struct summary *s, const struct term_options *o);
+
+/* One line per request (event "end"), or for one still open (event "open"). wall_offset: wall clock
+   less monotonic, ns. target: its name. now: monotonic, for the age of an open one. */
+struct trace_context {
+	const char *host, *target;
+	int64_t wall_offset;
+	uint64_t now;
+};
+void sink_trace_json(FILE *f, const struct trace_context *c, const struct request *r);
+void sink_trace_text(FILE *f, const struct trace_context *c, const struct request *r,
+		     const struct term_options *o);
+/* Column names for sink_trace_text. */
+void sink_trace_text_header(FILE *f, const struct term_options *o);
+
+#endif
