@@ -81,12 +81,12 @@ struct rs_ev_open {
 	__u32 in_end;      /* one past the last byte that has arrived */
 	__u32 out_pos;     /* next byte that a write will hand over */
 	__u32 netns;
-	__u64 last_in;     /* late ones: when bytes last arrived, 0 unknown (jiffy resolution) */
-	__u64 last_out;    /* late ones: when bytes were last sent, 0 unknown */
+	__u64 last_in;     /* late TCP ones: when bytes last arrived, 0 unknown (jiffy resolution) */
+	__u64 last_out;    /* late TCP ones: when bytes were last sent, 0 unknown */
 	struct rs_addr local;
 	struct rs_addr peer;
 };
-_Static_assert(sizeof(struct rs_ev_open) == 112, "rs_ev_open layout");
+_Static_assert(sizeof(struct rs_ev_open) == 120, "rs_ev_open layout");
 
 /* Bytes up to `end` (exclusive) had arrived at `ts`; they follow those of the entry before. */
 struct rs_arrival {
@@ -105,18 +105,17 @@ struct rs_piece {
 /*
  * RS_EV_IN: h.ts is the return of the call. RS_EV_OUT: h.ts is its entry, `exit` its return.
  * After this struct follow n_arrivals times struct rs_arrival (IN only; the stamps of the bytes
- * taken, oldest first, the last may reach beyond the segment), n_pieces times struct rs_piece
- * (ascending, not overlapping), then the copied bytes themselves, data_len in all.
+ * taken, oldest first, the last may reach beyond the segment), then n_pieces times a struct rs_piece
+ * with its bytes behind it, padded to 8; pieces ascend and do not overlap.
  */
 struct rs_ev_data {
 	struct rs_event h;
 	__u64 exit;
 	__u32 pos; /* position of the segment's first byte */
 	__u32 len; /* bytes moved */
-	__u32 data_len;
 	__u8 n_arrivals;
 	__u8 n_pieces;
-	__u16 pad;
+	__u16 pad[3];
 };
 _Static_assert(sizeof(struct rs_ev_data) == 56, "rs_ev_data layout");
 
@@ -166,18 +165,22 @@ _Static_assert(sizeof(struct rs_ev_listen) == 184, "rs_ev_listen layout");
  * It is compared with what the events told, so that a loss cannot pass for a hung request.
  */
 struct rs_census {
+	__u64 key; /* of the kernel's connection map */
 	__u64 ts;
 	__u64 conn;
 	__u32 seq; /* events emitted so far, lost ones included */
 	__u32 tgid;
 	__u32 in_pos, in_end; /* differ: bytes lie unread */
 	__u32 out_pos;
+	__u32 pad;
+	__u16 family;
 	__u16 flags; /* RS_F_LATE, RS_F_ARRIVALS_CUT, RS_F_UNACCEPTED, RS_F_POS_COUNTED */
 	__u16 n_arrivals;
+	__u16 pad1;
 	__u64 established;
 	struct rs_arrival arrivals[RS_MAX_ARRIVALS];
 };
-_Static_assert(sizeof(struct rs_census) == 48 + 16 * RS_MAX_ARRIVALS, "rs_census layout");
+_Static_assert(sizeof(struct rs_census) == 64 + 16 * RS_MAX_ARRIVALS, "rs_census layout");
 
 /* Counters of the kernel side, one set per CPU. */
 enum rs_counter {
@@ -186,7 +189,7 @@ enum rs_counter {
 	RS_CNT_EVICTED,   /* connections not followed because the map was full */
 	RS_CNT_CUT,       /* arrival stamps merged */
 	RS_CNT_FAULTS,    /* user memory that could not be read */
-	RS_CNT_NO_STATE,  /* system calls missed because per-task state could not be had */
+	RS_CNT_NO_STATE, /* system calls missed because per-task state could not be had */
 	RS_COUNTERS
 };
 

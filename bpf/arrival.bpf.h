@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * arrival.bpf.h - when bytes arrived in a socket's receive queue.
+ *
+ * Three programs, of which the loader takes the first that the kernel has: the tracepoint
+ * sk_data_ready (since 6.2, kernel commit 40e0b0908142), fentry on sock_def_readable, and tcp_probe.
+ */
+#ifndef RS_ARRIVAL_BPF_H
+#define RS_ARRIVAL_BPF_H
+
+/* Length of the newest segment in a unix socket's queue; 0 when it has been taken already. */
+static __always_inline u32 unix_newest(struct sock *sk)
+{
+	struct sk_buff *newest = BPF_CORE_READ(sk, sk_receive_queue.prev);
+
+	if ((u64)newest == (u64)sk + bpf_core_field_offset(struct sock, sk_receive_queue))
+		return 0;
+	return BPF_CORE_READ(newest, len);
+}
+
+/*
+ * A unix connection is met when its first bytes come, before accept(). If older bytes lie in the queue
+ * already, it existed before tracing began, and when they came is not known.
+ */
+static __always_inline struct conn *unix_meet(struct sock *sk)
+{
+	struct conn *c;
+	u32 queued = BPF_CORE_READ(sk, sk_receive_queue.qlen);
+
+	if (!from_listener(sk, AF_UNIX))
+		return NULL;
+	c = conn_create(sk, AF_UNIX, CONN_PENDING, 0, 0);
+	if (c && queued > 1)
+		c->flags |= RS_F_LATE;
+	return c;
+}
+
+static __always_inline int data_ready(struct sock *sk)
+{
+	u64 now = bpf_ktime_get_ns();
+	struct conn *c = conn_lookup(sk);
+	u32 end;
+
+	if (!c) {
+		if (sock_family(sk) != AF_UNIX || sock_state(sk) != TCP_ESTABLISHED)
+			return 0;
+		c = unix_meet(sk);
+	}
+	if (!c || c->role == CONN_CONNECTED)
+		return 0;
+	end = conn_in_end(c, sk);
+	if (c->flags & RS_F_POS_COUNTED)
+		end += unix_newest(sk);
+	if (end != c->in_end)
+		arrival_add(c, end, now);
+	return 0;
+}
+
+SEC("tp_btf/sk_data_ready")
+int BPF_PROG(on_data_ready, struct sock *sk)
+{
+	return data_ready(sk);
+}
+
+SEC("fentry/sock_def_readable")
+int BPF_PROG(on_readable, struct sock *sk)
+{
+	return data_ready(sk);
+}
+
+#define TCPHDR_FIN 0x01
+SEC("tp_btf/tcp_probe")
+int BPF_PROG(on_tcp_probe, struct sock *sk, struct sk_buff *skb)
+{
+	struct conn *c = conn_lookup(sk);
+	struct tcp_skb_cb *cb = (struct tcp_skb_cb *)skb->cb;
+	u32 seq, end;
+
+	if (!c || c->role == CONN_CONNECTED)
+		return 0;
+	seq = BPF_CORE_READ(cb, seq);
+	end = BPF_CORE_READ(cb, end_seq) - !!(BPF_CORE_READ(cb, tcp_flags) & TCPHDR_FIN);
+	/* only what fits on to the bytes in order; it fires for acknowledgements and repeats too */
+	if (seq != BPF_CORE_READ((struct tcp_sock *)sk, rcv_nxt) || (s32)(end - seq) <= 0)
+		return 0;
+	arrival_add(c, end - c->base_in, bpf_ktime_get_ns());
+	return 0;
+}
+
+#endif

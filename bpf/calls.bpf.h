@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * calls.bpf.h - the classes of system calls that matter, and where each finds its arguments.
+ */
+#ifndef RS_CALLS_BPF_H
+#define RS_CALLS_BPF_H
+
+#include "call_class.h"
+
+#if defined(__TARGET_ARCH_x86)
+static __always_inline long call_nr(struct pt_regs *regs)
+{
+	return BPF_CORE_READ(regs, orig_ax);
+}
+/* The argument registers are intact at the return of a system call as well. */
+#define call_arg0(regs) BPF_CORE_READ(regs, di)
+#define call_arg1(regs) BPF_CORE_READ(regs, si)
+#define call_arg2(regs) BPF_CORE_READ(regs, dx)
+#define call_arg3(regs) BPF_CORE_READ(regs, r10)
+#elif defined(__TARGET_ARCH_arm64)
+static __always_inline long call_nr(struct pt_regs *regs)
+{
+	return BPF_CORE_READ(regs, syscallno);
+}
+/* x0 carries the result on return; the first argument is kept apart. */
+#define call_arg0(regs) BPF_CORE_READ(regs, orig_x0)
+#define call_arg1(regs) BPF_CORE_READ(regs, regs[1])
+#define call_arg2(regs) BPF_CORE_READ(regs, regs[2])
+#define call_arg3(regs) BPF_CORE_READ(regs, regs[3])
+#else
+#error "reqscope knows the system call registers of x86_64 and arm64"
+#endif
+
+#define MAX_MESSAGES 8 /* of one recvmmsg or sendmmsg */
+#define MSG_PEEK     0x02
+#define MSG_DONTWAIT 0x40
+#define O_NONBLOCK   04000
+
+static __always_inline bool is_in(u8 class)
+{
+	return class >= CALL_READ && class <= CALL_RECVMMSG;
+}
+
+static __always_inline bool is_out(u8 class)
+{
+	return class >= CALL_WRITE && class <= CALL_SENDFILE;
+}
+
+static __always_inline u32 call_flags(struct pt_regs *regs, u8 class)
+{
+	switch (class) {
+	case CALL_RECV:
+	case CALL_SEND:
+	case CALL_RECVMMSG:
+	case CALL_SENDMMSG:
+		return call_arg3(regs);
+	case CALL_RECVMSG:
+	case CALL_SENDMSG:
+		return call_arg2(regs);
+	}
+	return 0;
+}
+
+/* Bytes moved by a call that returned `ret` > 0. The mmsg calls return messages, not bytes. */
+static __always_inline u32 call_bytes(struct pt_regs *regs, u8 class, long ret)
+{
+	u64 msg = call_arg1(regs);
+	u32 sum = 0;
+
+	if (class != CALL_RECVMMSG && class != CALL_SENDMMSG)
+		return ret;
+	for (int i = 0; i < MAX_MESSAGES && i < ret; i++) {
+		struct mmsghdr m = {};
+
+		bpf_probe_read_user(&m, sizeof(m), (void *)(msg + i * sizeof(m)));
+		sum += m.msg_len;
+	}
+	return sum;
+}
+
+/* Says where the bytes of a segment lie. */
+static __always_inline void call_buffers(struct pt_regs *regs, u8 class, struct copy *c)
+{
+	u64 arg = call_arg1(regs);
+
+	c->iov = c->count = 0;
+	c->base = arg;
+	if (class == CALL_READV || class == CALL_WRITEV) {
+		c->iov = arg;
+		c->count = call_arg2(regs);
+	} else if (class == CALL_RECVMSG || class == CALL_SENDMSG || class == CALL_RECVMMSG ||
+		   class == CALL_SENDMMSG) {
+		struct user_msghdr m = {};
+
+		bpf_probe_read_user(&m, sizeof(m), (void *)arg);
+		c->iov = m.msg_iov;
+		c->count = m.msg_iovlen;
+	}
+}
+
+#endif

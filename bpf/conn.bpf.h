@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * conn.bpf.h - the life of one connection in the kernel's map, and the small events about it.
+ */
+#ifndef RS_CONN_BPF_H
+#define RS_CONN_BPF_H
+
+/* Puts a finished record into the ring. Never wakes the reader per event; only when it falls behind. */
+static __always_inline void ring_put(void *record, u64 size)
+{
+	u64 filled = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
+	u64 flags = filled > wake_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+
+	count(bpf_ringbuf_output(&ring, record, size, flags) ? RS_CNT_DROPPED : RS_CNT_EVENTS);
+}
+
+/* Fills the head of a connection's event, all but its sequence number. */
+static __always_inline void event_init(struct rs_event *h, struct conn *c, u16 type, u64 ts)
+{
+	u64 id = bpf_get_current_pid_tgid();
+
+	h->ts = ts;
+	h->type = type;
+	h->flags = c->flags & (RS_F_POS_COUNTED | RS_F_LATE);
+	h->conn = c->id;
+	h->tgid = id >> 32;
+	h->tid = (u32)id;
+}
+
+/*
+ * Puts a connection's event into the ring. Its sequence number advances whether or not there is room,
+ * so that a lost event is a known gap; it is taken last, so that events of two CPUs hardly ever change
+ * places between taking a number and a place in the ring.
+ */
+static __always_inline void event_put(struct conn *c, struct rs_event *h, u64 size)
+{
+	h->seq = __sync_fetch_and_add(&c->seq, 1) + 1;
+	ring_put(h, size);
+}
+
+static __always_inline struct conn *conn_lookup(struct sock *sk)
+{
+	u64 key = (u64)sk;
+
+	return bpf_map_lookup_elem(&conns, &key);
+}
+
+/* Enters a connection. Its positions start at what the socket has taken and sent so far. */
+static __always_inline struct conn *conn_create(struct sock *sk, u16 family, u8 role, u16 flags,
+						u64 established)
+{
+	u64 key = (u64)sk;
+	struct conn c = {
+		.established = established,
+		.role = role,
+		.flags = flags,
+		.family = family,
+	};
+
+	c.id = __sync_fetch_and_add(&next_conn, 1);
+	if (is_inet(family)) {
+		struct tcp_sock *tp = (struct tcp_sock *)sk;
+		u8 state = sock_state(sk);
+
+		c.base_in = BPF_CORE_READ(tp, copied_seq);
+		c.base_out = BPF_CORE_READ(tp, write_seq);
+		c.fin_in = state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK || state == TCP_CLOSING;
+		c.in_end = BPF_CORE_READ(tp, rcv_nxt) - c.base_in - c.fin_in;
+	} else {
+		c.flags |= RS_F_POS_COUNTED;
+	}
+	if (bpf_map_update_elem(&conns, &key, &c, BPF_NOEXIST) == -E2BIG)
+		count(RS_CNT_EVICTED);
+	return bpf_map_lookup_elem(&conns, &key);
+}
+
+/* Position one past the last byte that has arrived, by the socket's own counters.
+   A FIN takes a sequence number, in rcv_nxt at once, in copied_seq when it is read. */
+static __always_inline u32 conn_in_end(struct conn *c, struct sock *sk)
+{
+	if (c->flags & RS_F_POS_COUNTED)
+		return c->in_end;
+	return BPF_CORE_READ((struct tcp_sock *)sk, rcv_nxt) - c->base_in - c->fin_in;
+}
+
+/* Brings in_pos and out_pos up to the socket's own counters. in_end is the arrivals' business. */
+static __always_inline void conn_positions(struct conn *c, struct sock *sk)
+{
+	struct tcp_sock *tp = (struct tcp_sock *)sk;
+	u32 end, pos;
+
+	if (c->flags & RS_F_POS_COUNTED)
+		return;
+	end = conn_in_end(c, sk);
+	pos = BPF_CORE_READ(tp, copied_seq) - c->base_in;
+	c->in_pos = (s32)(pos - end) > 0 ? end : pos;
+	c->out_pos = BPF_CORE_READ(tp, write_seq) - c->base_out;
+}
+
+/*
+ * Notes that all bytes before `end` have arrived by now. The list is written by the socket's receive
+ * path and taken by the thread that reads. When it is full the last entry is stretched: the stamps of
+ * the first byte and of the last stay exact, what lies between is marked as cut.
+ */
+static __always_inline void arrival_add(struct conn *c, u32 end, u64 now)
+{
+	u32 slot = c->put;
+
+	if (slot - c->get >= RS_MAX_ARRIVALS) {
+		slot--;
+		c->flags |= RS_F_ARRIVALS_CUT;
+		count(RS_CNT_CUT);
+	} else {
+		c->put = slot + 1;
+	}
+	c->arrivals[slot & (RS_MAX_ARRIVALS - 1)].ts = now;
+	c->arrivals[slot & (RS_MAX_ARRIVALS - 1)].end = end;
+	c->in_end = end;
+}
+
+/* Copies the waiting arrivals to out (room for RS_MAX_ARRIVALS) without taking them. */
+static __always_inline u32 arrivals_peek(struct conn *c, struct rs_arrival *out)
+{
+	u32 n = c->put - c->get;
+
+	if (n > RS_MAX_ARRIVALS)
+		n = RS_MAX_ARRIVALS;
+	for (u32 i = 0; i < RS_MAX_ARRIVALS; i++)
+		out[i] = c->arrivals[(c->get + i) & (RS_MAX_ARRIVALS - 1)];
+	return n;
+}
+
+static __always_inline void emit_open(struct conn *c, struct sock *sk, u64 now)
+{
+	struct rs_ev_open e = {};
+
+	conn_positions(c, sk);
+	event_init(&e.h, c, RS_EV_OPEN, now);
+	e.established = c->established;
+	e.in_pos = c->in_pos;
+	e.in_end = conn_in_end(c, sk);
+	e.out_pos = c->out_pos;
+	e.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	if ((c->flags & RS_F_LATE) && is_inet(c->family)) {
+		struct tcp_sock *tp = (struct tcp_sock *)sk;
+		struct inet_connection_sock *icsk = (struct inet_connection_sock *)sk;
+
+		e.last_in = jiffies_to_ktime(BPF_CORE_READ(icsk, icsk_ack.lrcvtime));
+		e.last_out = jiffies_to_ktime(BPF_CORE_READ(tp, lsndtime));
+		if (!BPF_CORE_READ(tp, bytes_received))
+			e.last_in = 0;
+	}
+	sock_addresses(sk, c->family, &e.local, &e.peer);
+	event_put(c, &e.h, sizeof(e));
+}
+
+struct close_record {
+	struct rs_ev_close ev;
+	struct rs_arrival arrivals[RS_MAX_ARRIVALS];
+};
+
+static __always_inline void close_fill(struct conn *c, struct sock *sk, struct rs_ev_close *e,
+				       u16 type, u64 now, u16 flags)
+{
+	event_init(&e->h, c, type, now);
+	e->h.flags |= flags | (c->flags & RS_F_ARRIVALS_CUT);
+	if (c->role == CONN_PENDING)
+		e->h.flags |= RS_F_UNACCEPTED;
+	e->established = c->established;
+	e->peer_fin = c->peer_fin;
+	e->in_pos = c->in_pos;
+	e->in_end = conn_in_end(c, sk);
+	e->out_pos = c->out_pos;
+}
+
+static __always_inline void emit_eof(struct conn *c, struct sock *sk, u64 now)
+{
+	struct rs_ev_close e = {};
+
+	close_fill(c, sk, &e, RS_EV_EOF, now, 0);
+	event_put(c, &e.h, sizeof(e));
+}
+
+/* The server can send no more. Said once; by_server: nobody but the server ended it first. */
+static __always_inline void emit_close(struct conn *c, struct sock *sk, bool by_server,
+				       u64 now)
+{
+	struct close_record r = {};
+
+	if (c->closed || c->role == CONN_CONNECTED)
+		return;
+	c->closed = 1;
+	close_fill(c, sk, &r.ev, RS_EV_CLOSE, now,
+		   (by_server && !c->peer_fin ? RS_F_BY_SERVER : 0) | (c->reset ? RS_F_RESET : 0));
+	r.ev.n_arrivals = arrivals_peek(c, r.arrivals);
+	event_put(c, &r.ev.h, sizeof(r));
+}
+
+#endif

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * maps.bpf.h - what the kernel side remembers, and the switches that the loader sets.
+ */
+#ifndef RS_MAPS_BPF_H
+#define RS_MAPS_BPF_H
+
+/* Set by the loader before loading (user/capture/attach.c). */
+#define RS_SYSCALLS 512
+const volatile u8 call_class[RS_SYSCALLS]; /* enum call_class by system call number */
+const volatile u32 snap_in = RS_MAX_SNAP;  /* bytes copied of each buffer read */
+const volatile u32 snap_out = 64;          /* ... written, where it starts no response head */
+const volatile u32 snap_head = RS_MAX_SNAP; /* ... written, where it starts one */
+const volatile u64 wake_bytes = 1 << 18;   /* fill of the ring at which the reader is woken */
+
+/* Processes of the target, by tgid. */
+struct target {
+	u32 exiting; /* its last thread has passed sched_process_exit; it closes its files after that */
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 8192);
+	__type(key, u32);
+	__type(value, struct target);
+} targets SEC(".maps");
+
+/*
+ * Addresses the target listens on. TCP: netns inode << 32 | port. unix: the address of the kernel's
+ * struct unix_address, which every accepted socket shares with its listener (unix_stream_connect()).
+ */
+struct listener {
+	u32 sockets; /* SO_REUSEPORT: several sockets may listen on one address */
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, u64);
+	__type(value, struct listener);
+} listeners SEC(".maps");
+
+/* Ports (host byte order) whose new listeners join the target (--port). */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 64);
+	__type(key, u16);
+	__type(value, u8);
+} followed_ports SEC(".maps");
+
+enum conn_role {
+	CONN_PENDING,  /* accept() has not returned it yet */
+	CONN_ACCEPTED,
+	CONN_CONNECTED, /* the target is the client: not followed */
+};
+
+/* One connection, by the address of its struct sock; gone at tcp_destroy_sock or the last close. */
+struct conn {
+	u64 id;
+	u64 established;
+	u64 peer_fin;
+	u32 seq;
+	u32 tgid;     /* the target's process that used it last */
+	u32 base_in;  /* copied_seq and write_seq at position 0 */
+	u32 base_out;
+	u32 in_pos;   /* counted (unix), or as last seen (TCP) */
+	u32 in_end;
+	u32 out_pos;
+	u32 put, get; /* arrivals: written by put, taken by get; index & (RS_MAX_ARRIVALS - 1) */
+	u16 flags;    /* RS_F_LATE, RS_F_POS_COUNTED, RS_F_ARRIVALS_CUT */
+	u8 role;      /* enum conn_role */
+	u8 fin_in;    /* the peer's FIN took a sequence number */
+	u8 reset;
+	u8 closed;    /* RS_EV_CLOSE was emitted */
+	u8 family;
+	u8 pad;
+	struct rs_arrival arrivals[RS_MAX_ARRIVALS];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, u64);
+	__type(value, struct conn);
+} conns SEC(".maps");
+
+/* Entry of the system call that a thread is in. */
+struct call {
+	u64 entry;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct call);
+} calls SEC(".maps");
+
+/*
+ * Where RS_EV_IN and RS_EV_OUT are put together. Only the sys_exit program uses it, and a tracing
+ * program does not nest on one CPU (bpf_prog->active, kernel/trace/bpf_trace.c).
+ */
+#define RS_RECORD_MASK 8191
+struct copy { /* copy.bpf.h */
+	u64 iov;   /* array of struct iovec in user memory, or 0: one buffer */
+	u64 count; /* iovecs */
+	u64 base;  /* the one buffer */
+	u64 end;   /* where the last buffer ends */
+	u32 len;   /* of the segment */
+	u32 at;    /* bytes of it gone through */
+	u32 rest;  /* bytes of the last buffer that were not copied */
+	u32 fill;  /* of buf */
+	u32 out;   /* a write */
+	u32 pad;
+};
+struct record {
+	struct copy copy;
+	struct rs_ev_data ev;
+	u8 buf[2 * (RS_RECORD_MASK + 1)];
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct record);
+} records SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4 << 20);
+} ring SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, RS_COUNTERS);
+	__type(key, u32);
+	__type(value, u64);
+} counters SEC(".maps");
+
+u64 next_conn = 1;
+u32 kernel_hz; /* found by jiffies_to_ktime() */
+
+static __always_inline void count(u32 which)
+{
+	u64 *n = bpf_map_lookup_elem(&counters, &which);
+
+	if (n)
+		(*n)++;
+}
+
+/* The first question of every program: is this task one of the target's? */
+static __always_inline struct target *current_target(void)
+{
+	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+
+	return bpf_map_lookup_elem(&targets, &tgid);
+}
+
+#endif

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * socket.bpf.h - the system calls through which the target moves bytes on its sockets.
+ *
+ * sys_enter notes only when a write began; everything else is done at sys_exit, where the result is
+ * known and the argument registers still stand.
+ */
+#ifndef RS_SOCKET_BPF_H
+#define RS_SOCKET_BPF_H
+
+/* The followed connection behind a descriptor; one met for the first time is judged by its listener. */
+static __always_inline struct conn *fd_conn(u32 fd, struct file **filep, struct sock **skp, u64 now)
+{
+	struct file *file = fd_file(fd);
+	struct sock *sk = file ? file_sock(file) : NULL;
+	struct conn *c;
+	u16 family;
+
+	if (!sk)
+		return NULL;
+	*filep = file;
+	*skp = sk;
+	c = conn_lookup(sk);
+	if (c)
+		return c->role == CONN_CONNECTED ? NULL : c;
+	if (!is_stream(file, sk))
+		return NULL;
+	family = sock_family(sk);
+	if (sock_state(sk) == TCP_LISTEN || !from_listener(sk, family))
+		return NULL;
+	c = conn_create(sk, family, CONN_ACCEPTED, RS_F_LATE, 0);
+	if (c)
+		emit_open(c, sk, now);
+	return c;
+}
+
+/* Moves the arrivals that a segment ending at `end` takes into the record; one that reaches beyond
+   stays for the next read. */
+static __always_inline void arrivals_take(struct conn *c, struct record *r, u32 end)
+{
+	u32 get = c->get, put = c->put;
+
+	for (u32 i = 0; i < RS_MAX_ARRIVALS; i++) {
+		struct rs_arrival *a = &c->arrivals[get & (RS_MAX_ARRIVALS - 1)];
+
+		if (get == put)
+			break;
+		*(struct rs_arrival *)&r->buf[i * sizeof(*a)] = *a;
+		r->ev.n_arrivals = i + 1;
+		if ((s32)(a->end - end) > 0)
+			break;
+		get++;
+		if (a->end == end)
+			break;
+	}
+	c->get = get;
+	if (get == put && (c->flags & RS_F_ARRIVALS_CUT)) {
+		c->flags &= ~RS_F_ARRIVALS_CUT;
+		r->ev.h.flags |= RS_F_ARRIVALS_CUT;
+	}
+	r->copy.fill = r->ev.n_arrivals * sizeof(struct rs_arrival);
+}
+
+static __always_inline struct record *record_begin(struct conn *c, u16 type, u64 ts, u32 len)
+{
+	struct record *r = record_get();
+
+	if (!r)
+		return NULL;
+	event_init(&r->ev.h, c, type, ts);
+	r->ev.exit = 0;
+	r->ev.len = len;
+	r->ev.n_arrivals = r->ev.n_pieces = 0;
+	r->ev.pad[0] = r->ev.pad[1] = r->ev.pad[2] = 0;
+	r->copy.len = len;
+	r->copy.at = r->copy.rest = r->copy.fill = 0;
+	r->copy.out = type == RS_EV_OUT;
+	return r;
+}
+
+static __always_inline void record_put(struct conn *c, struct record *r)
+{
+	event_put(c, &r->ev.h, sizeof(r->ev) + (r->copy.fill & (2 * (RS_RECORD_MASK + 1) - 1)));
+}
+
+static __always_inline void after_read(struct pt_regs *regs, u8 class, long ret, u64 now)
+{
+	struct file *file;
+	struct sock *sk;
+	struct conn *c;
+	struct record *r;
+	u32 len;
+
+	if (ret < 0 || call_flags(regs, class) & MSG_PEEK)
+		return;
+	c = fd_conn(call_arg0(regs), &file, &sk, now);
+	if (!c)
+		return;
+	c->tgid = bpf_get_current_pid_tgid() >> 32;
+	if (!ret) { /* a unix socket has no FIN that could be seen on its way in */
+		if (c->family == AF_UNIX && !c->peer_fin && BPF_CORE_READ(sk, sk_shutdown)) {
+			c->peer_fin = now;
+			emit_eof(c, sk, now);
+		}
+		return;
+	}
+	len = call_bytes(regs, class, ret);
+	r = record_begin(c, RS_EV_IN, now, len);
+	if (!r)
+		return;
+	if (c->flags & RS_F_POS_COUNTED) {
+		c->in_pos += len;
+		if (!BPF_CORE_READ(sk, sk_receive_queue.qlen))
+			c->in_end = c->in_pos;
+	} else {
+		conn_positions(c, sk);
+	}
+	if ((s32)(c->in_pos - c->in_end) > 0) /* an arrival was missed */
+		c->in_end = c->in_pos;
+	r->ev.pos = c->in_pos - len;
+	arrivals_take(c, r, c->in_pos);
+	call_buffers(regs, class, &r->copy);
+	segment_copy(r);
+	record_put(c, r);
+}
+
+static __always_inline void after_write(struct pt_regs *regs, u8 class, long ret, u64 now)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct call *call;
+	struct file *file;
+	struct sock *sk;
+	struct conn *c;
+	struct record *r;
+	u32 len;
+
+	if (ret <= 0)
+		return;
+	c = fd_conn(call_arg0(regs), &file, &sk, now);
+	if (!c)
+		return;
+	call = bpf_task_storage_get(&calls, task, 0, 0);
+	c->tgid = bpf_get_current_pid_tgid() >> 32;
+	len = call_bytes(regs, class, ret);
+	/* without its entry (attached in between) the call must not pass for an exact stamp */
+	if (!call || !call->entry)
+		count(RS_CNT_NO_STATE);
+	r = record_begin(c, RS_EV_OUT, call ? call->entry : 0, len);
+	if (!r)
+		return;
+	r->ev.exit = now;
+	if ((BPF_CORE_READ(file, f_flags) & O_NONBLOCK) || (call_flags(regs, class) & MSG_DONTWAIT))
+		r->ev.h.flags |= RS_F_NONBLOCK;
+	if (c->flags & RS_F_POS_COUNTED)
+		c->out_pos += len;
+	else
+		conn_positions(c, sk);
+	r->ev.pos = c->out_pos - len;
+	if (class == CALL_SENDFILE) {
+		r->ev.h.flags |= RS_F_FILE;
+	} else {
+		call_buffers(regs, class, &r->copy);
+		segment_copy(r);
+	}
+	record_put(c, r);
+	if (call)
+		call->entry = 0;
+}
+
+static __always_inline void after_accept(long ret, u64 now)
+{
+	struct file *file = ret >= 0 ? fd_file(ret) : NULL;
+	struct sock *sk = file ? file_sock(file) : NULL;
+	struct conn *c;
+
+	if (!sk || !is_stream(file, sk))
+		return;
+	c = conn_lookup(sk);
+	if (!c)
+		c = conn_create(sk, sock_family(sk), CONN_ACCEPTED, 0, 0);
+	if (!c)
+		return;
+	c->role = CONN_ACCEPTED;
+	c->tgid = bpf_get_current_pid_tgid() >> 32;
+	emit_open(c, sk, now);
+}
+
+#define EINPROGRESS 115
+static __always_inline void after_connect(struct pt_regs *regs, long ret)
+{
+	struct file *file;
+	struct sock *sk;
+
+	if (ret && ret != -EINPROGRESS)
+		return;
+	file = fd_file(call_arg0(regs));
+	sk = file ? file_sock(file) : NULL;
+	if (sk && is_inet(sock_family(sk)) && is_stream(file, sk) && !conn_lookup(sk))
+		conn_create(sk, sock_family(sk), CONN_CONNECTED, 0, 0);
+}
+
+static __always_inline void after_shutdown(struct pt_regs *regs, long ret, u64 now)
+{
+	struct sock *sk;
+	struct conn *c;
+
+	if (ret || !call_arg1(regs)) /* SHUT_RD: it can still send */
+		return;
+	sk = fd_sock(call_arg0(regs));
+	c = sk ? conn_lookup(sk) : NULL;
+	if (c && c->family == AF_UNIX) /* TCP says it through its states */
+		emit_close(c, sk, true, now);
+}
+
+/* Unix sockets have no tracepoint for their end: the last close() is it. */
+static __always_inline void before_close(struct pt_regs *regs, u64 now)
+{
+	struct file *file = fd_file(call_arg0(regs));
+	struct sock *sk = file ? file_sock(file) : NULL;
+	struct conn *c;
+	u64 key;
+
+	if (!sk || sock_family(sk) != AF_UNIX || !last_reference(file))
+		return;
+	if (sock_state(sk) == TCP_LISTEN) {
+		key = listener_key(sk, AF_UNIX);
+		bpf_map_delete_elem(&listeners, &key);
+		return;
+	}
+	c = conn_lookup(sk);
+	if (!c)
+		return;
+	/* the peer's close shuts our side down before we close it */
+	if (!c->peer_fin && BPF_CORE_READ(sk, sk_shutdown))
+		c->peer_fin = now;
+	emit_close(c, sk, true, now);
+	key = (u64)sk;
+	bpf_map_delete_elem(&conns, &key);
+}
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(on_sys_enter, struct pt_regs *regs, long id)
+{
+	u8 class = (u64)id < RS_SYSCALLS ? call_class[id & (RS_SYSCALLS - 1)] : CALL_NONE;
+	struct call *call;
+
+	if (class == CALL_NONE || (class != CALL_CLOSE && !is_out(class)) || !current_target())
+		return 0;
+	if (class == CALL_CLOSE) {
+		before_close(regs, bpf_ktime_get_ns());
+		return 0;
+	}
+	call = bpf_task_storage_get(&calls, bpf_get_current_task_btf(), 0,
+				    BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (call)
+		call->entry = bpf_ktime_get_ns();
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
+{
+	long id = call_nr(regs);
+	u8 class = (u64)id < RS_SYSCALLS ? call_class[id & (RS_SYSCALLS - 1)] : CALL_NONE;
+	u64 now;
+
+	if (class == CALL_NONE || class == CALL_CLOSE || !current_target())
+		return 0;
+	now = bpf_ktime_get_ns();
+	if (is_in(class))
+		after_read(regs, class, ret, now);
+	else if (is_out(class))
+		after_write(regs, class, ret, now);
+	else if (class == CALL_ACCEPT)
+		after_accept(ret, now);
+	else if (class == CALL_CONNECT)
+		after_connect(regs, ret);
+	else if (class == CALL_SHUTDOWN)
+		after_shutdown(regs, ret, now);
+	else if (class == CALL_LISTEN && !ret)
+		after_listen(call_arg0(regs), now);
+	return 0;
+}
+
+#endif
