@@ -57,7 +57,8 @@ $(O)/obj/%.o: %.c | $(SKEL)
 	$(call say,CC,$@)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # --- the kernel side
-BPF_CFLAGS := -g -O2 -Wall -Wextra -Werror -target bpf -mcpu=v3 -Ivmlinux -Ibpf
+# (libbpf's BPF_PROG leaves its context parameter unused)
+BPF_CFLAGS := -g -O2 -Wall -Wextra -Werror -Wno-unused-parameter -target bpf -mcpu=v3 -Ivmlinux -Ibpf
 
 $(O)/gen/%.bpf.o: bpf/%.bpf.c
 	@mkdir -p $(@D)

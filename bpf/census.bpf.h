@@ -39,6 +39,7 @@ int census_listeners(struct bpf_iter__task_file *ctx)
 	e.h.ts = bpf_ktime_get_ns();
 	e.h.type = RS_EV_LISTEN;
 	e.h.tgid = tgid;
+	e.h.conn = (u64)sk; /* workers share one socket: told apart by this */
 	listener_describe(&e, sk, family);
 	bpf_seq_write(ctx->meta->seq, &e, sizeof(e));
 	return 0;

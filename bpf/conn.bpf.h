@@ -139,6 +139,8 @@ static __always_inline void emit_open(struct conn *c, struct sock *sk, u64 now)
 	e.established = c->established;
 	e.in_pos = c->in_pos;
 	e.in_end = conn_in_end(c, sk);
+	if ((c->flags & RS_F_LATE) && c->family == AF_UNIX)
+		e.in_end = c->in_pos + !!BPF_CORE_READ(sk, sk_receive_queue.qlen);
 	e.out_pos = c->out_pos;
 	e.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 	if ((c->flags & RS_F_LATE) && is_inet(c->family)) {

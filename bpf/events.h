@@ -16,12 +16,7 @@
 #define RS_EVENTS_H
 
 #ifndef __bpf__
-#include <stdint.h>
-typedef uint8_t __u8;
-typedef uint16_t __u16;
-typedef uint32_t __u32;
-typedef uint64_t __u64;
-typedef int32_t __s32;
+#include <linux/types.h>
 #endif
 
 #define RS_EVENTS_VERSION 1
@@ -54,7 +49,8 @@ enum rs_event_type {
 #define RS_F_NONBLOCK     0x0080 /* OUT: the call could not block */
 #define RS_F_UNACCEPTED   0x0100 /* CLOSE: accept() never returned this connection */
 
-/* Every record's head. `conn` and `seq` are 0 on RS_EV_PROC and RS_EV_LISTEN. */
+/* Every record's head. `conn` and `seq` are 0 on RS_EV_PROC and RS_EV_LISTEN; in the census of
+   listeners, `conn` is an identity of the socket. */
 struct rs_event {
 	__u64 ts;
 	__u64 conn;  /* identity of the connection, never reused within one run */
@@ -78,7 +74,7 @@ struct rs_ev_open {
 	struct rs_event h; /* h.ts: accept() returned; for a late one, when it was met */
 	__u64 established; /* handshake completed */
 	__u32 in_pos;      /* next byte that a read will take */
-	__u32 in_end;      /* one past the last byte that has arrived */
+	__u32 in_end;      /* one past the last byte that has arrived (late unix ones: in_pos + 1 if any) */
 	__u32 out_pos;     /* next byte that a write will hand over */
 	__u32 netns;
 	__u64 last_in;     /* late TCP ones: when bytes last arrived, 0 unknown (jiffy resolution) */

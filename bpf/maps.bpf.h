@@ -7,11 +7,11 @@
 
 /* Set by the loader before loading (user/capture/attach.c). */
 #define RS_SYSCALLS 512
-const volatile u8 call_class[RS_SYSCALLS]; /* enum call_class by system call number */
-const volatile u32 snap_in = RS_MAX_SNAP;  /* bytes copied of each buffer read */
-const volatile u32 snap_out = 64;          /* ... written, where it starts no response head */
-const volatile u32 snap_head = RS_MAX_SNAP; /* ... written, where it starts one */
-const volatile u64 wake_bytes = 1 << 18;   /* fill of the ring at which the reader is woken */
+const volatile __u8 call_class[RS_SYSCALLS]; /* enum call_class by system call number */
+const volatile __u32 snap_in = RS_MAX_SNAP;  /* bytes copied of each buffer read */
+const volatile __u32 snap_out = 64;          /* ... written, where it starts no response head */
+const volatile __u32 snap_head = RS_MAX_SNAP; /* ... written, where it starts one */
+const volatile __u64 wake_bytes = 1 << 18;   /* fill of the ring at which the reader is woken */
 
 /* Processes of the target, by tgid. */
 struct target {
@@ -133,8 +133,8 @@ struct {
 	__type(value, u64);
 } counters SEC(".maps");
 
-u64 next_conn = 1;
-u32 kernel_hz; /* found by jiffies_to_ktime() */
+__u64 next_conn = 1;
+__u32 kernel_hz; /* found by jiffies_to_ktime() */
 
 static __always_inline void count(u32 which)
 {

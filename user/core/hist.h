@@ -2,28 +2,29 @@
 /*
  * hist.h - duration histogram: base-2 exponential, scale 5, on the grid of seconds.
  *
- * Bucket i holds the durations d with 2^(i/32) s < d <= 2^((i+1)/32) s: the rule of the OpenTelemetry
- * exponential histogram (upper bound inclusive). Values are integer nanoseconds and the edges a table
- * of integers (hist_edges.h, made by tools/gen-hist-edges.py), so no two builds disagree. A value read
- * back as its bucket's geometric middle is off by at most 2^(1/64) - 1 = 1.09 %.
- * Count, sum, min and max are exact. Merging adds integers. Pure; the only error is -ENOMEM.
+ * Bucket i holds the durations d with 2^(i/32) s < d <= 2^((i+1)/32) s: the rule of the
+ * OpenTelemetry exponential histogram (upper bound inclusive). Values are integer nanoseconds and
+ * the edges a table of integers (hist_edges.h, made by tools/gen-hist-edges.py), so no two builds
+ * disagree. A value read back as its bucket's geometric middle is off by at most 2^(1/64) - 1
+ * = 1.09 %. Count, sum, min and max are exact. Merging adds integers. Pure; the only error is
+ * -ENOMEM.
  */
 #ifndef RS_HIST_H
 #define RS_HIST_H
 
 #include <stdint.h>
 
-#define HIST_SCALE 5
+#define HIST_SCALE	5
 #define HIST_PER_OCTAVE (1 << HIST_SCALE)
 
 struct hist {
 	uint64_t count;
-	uint64_t zero;        /* durations of exactly 0 ns */
+	uint64_t zero;	       /* durations of exactly 0 ns */
 	unsigned __int128 sum; /* ns */
-	uint64_t min, max;    /* ns; valid when count > 0 */
-	int32_t offset;       /* index of counts[0]; a multiple of HIST_PER_OCTAVE */
-	uint32_t n;           /* buckets allocated; a multiple of HIST_PER_OCTAVE */
-	uint64_t *counts;     /* owned */
+	uint64_t min, max;     /* ns; valid when count > 0 */
+	int32_t offset;	       /* index of counts[0]; a multiple of HIST_PER_OCTAVE */
+	uint32_t n;	       /* buckets allocated; a multiple of HIST_PER_OCTAVE */
+	uint64_t *counts;      /* owned */
 };
 
 void hist_init(struct hist *h); /* an all-zero struct is initialised too */

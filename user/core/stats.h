@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * stats.h - what is counted over a stretch of time: the ledger, statuses, latencies, routes, workers.
- * A struct stats is a monoid: stats_merge() adds one to another exactly. Bounded by the router's routes
- * and by STATS_MAX_WORKERS. Pure.
+ * stats.h - what is counted over a stretch of time: the ledger, statuses, latencies, routes,
+ * workers. A struct stats is a monoid: stats_merge() adds one to another exactly. Bounded by the
+ * router's routes and by STATS_MAX_WORKERS. Pure.
  */
 #ifndef RS_STATS_H
 #define RS_STATS_H
@@ -26,20 +26,21 @@ enum latency_kind {
 };
 extern const char *const latency_names[LATENCIES]; /* "total", "ttfb", ... as in the contract */
 
-/* HTTP status codes seen, 100..599; others in `odd`. */
+/* HTTP status codes seen, 100..599. */
 struct status_counts {
-	uint64_t class[6]; /* [1] = 1xx .. [5] = 5xx; [0] = outside */
+	uint64_t class[6]; /* [1] = 1xx .. [5] = 5xx; [0] = codes outside 100..599 */
 	uint32_t n, cap;
 	struct status_code {
 		uint16_t code;
 		uint64_t count;
-	} *codes; /* owned, ascending */
+	} * codes; /* owned, ascending */
 };
 
 struct ledger {
 	int64_t carried, started;
 	uint64_t ok, client_closed, server_closed, upgraded, unknown;
 	int64_t open; /* at the end of the stretch */
+	/* Beside the balance; the caller counts them. */
 	uint64_t not_http, late_attached, evicted;
 };
 
@@ -51,15 +52,15 @@ struct route_stats {
 	struct hist latency[LATENCIES];
 	struct {
 		uint64_t total; /* ns */
-		uint64_t at;    /* arrival, CLOCK_MONOTONIC ns */
-		char path[128]; /* raw bytes, cut */
+		uint64_t at;	/* arrival, CLOCK_MONOTONIC ns */
+		char path[128]; /* raw bytes, cut; a NUL follows the last */
 		uint16_t path_len;
-	} slowest;
+	} slowest; /* of those with a total; at == 0: none */
 };
 
 struct worker_stats {
-	uint32_t pid;
-	uint64_t requests; /* ended */
+	uint32_t pid;	   /* 0: the rest, beyond the bound or not known */
+	uint64_t requests; /* ended, and read or answered by this process */
 	struct hist total;
 };
 
@@ -70,23 +71,42 @@ struct stats {
 	struct hist latency[LATENCIES];
 	struct route_stats **routes; /* by route id, NULL where none; owned */
 	uint32_t n_routes;
-	struct worker_stats *workers; /* owned */
+	struct worker_stats *workers; /* owned; in the order in which they were met */
 	uint32_t n_workers;
+	uint32_t cap_workers; /* private; those beyond n_workers are empty */
 };
 
-struct stats *stats_new(void);
-void stats_free(struct stats *s);
-void stats_reset(struct stats *s, uint64_t from); /* to empty; keeps memory; ledger.carried = old open */
+struct stats *stats_new(void);	  /* NULL when out of memory */
+void stats_free(struct stats *s); /* NULL is allowed */
+
+/* Begins the next stretch at `from`: empty, ledger.carried = open = the old open. Keeps the memory,
+   so that routes may hold entries with count 0. */
+void stats_reset(struct stats *s, uint64_t from);
 
 void stats_begin(struct stats *s, const struct request *r);
-/* 0 or -ENOMEM. r->route may be NULL (never read): then it counts in no route. */
-int stats_end(struct stats *s, const struct request *r);
-void stats_retract(struct stats *s, const struct request *r); /* it was no request: undo its begin */
 
-/* into += from, `from` being the stretch that follows (adjacent windows: open is from's). */
+/*
+ * Counts a request that ended (r->end), once. r->route may be NULL (never read): then it counts in
+ * no route; one that no process read or answered counts in no worker. Latencies are of `ok`
+ * requests, and of `upgraded` ones up to their head; accept_wait is of all. 0; -EINVAL when r->end
+ * is no end (nothing is counted); -ENOMEM (the ledger is right, the rest may lack this request).
+ */
+int stats_end(struct stats *s, const struct request *r);
+
+/* It was no request: undoes its begin, also one of an earlier stretch (started may become
+   negative). What it was instead (ledger.not_http) is for the caller to count. */
+void stats_retract(struct stats *s, const struct request *r);
+
+/*
+ * into += from, `from` being the stretch that follows: `from` and carried stay into's, `to` and
+ * open become from's, everything else adds. One that is as stats_new() made it changes nothing, on
+ * either side. Both must be of one router. 0 or -ENOMEM (the ledger is right, the rest may lack a
+ * part).
+ */
 int stats_merge(struct stats *into, const struct stats *from);
 
-/* Moves what was counted under routes that have folded since to the route they folded into. */
+/* Moves what was counted under routes that have folded since to the route they folded into. 0 or
+   -ENOMEM (the totals are right, a route may lack a part). */
 int stats_fold_routes(struct stats *s);
 
 /* carried + started == the five ends + open */

@@ -22,20 +22,24 @@ enum verdict_state {
 #define VERDICT_MAX_REASONS 8
 #define VERDICT_REASON_MAX 160
 
-struct verdict {
-	enum verdict_state state;
-	unsigned n_reasons;
-	char reasons[VERDICT_MAX_REASONS][VERDICT_REASON_MAX]; /* plain words with numbers; UTF-8 */
-};
-
 /* Thresholds, each an option. */
 struct verdict_rules {
 	double slo_ms;         /* --slo-ms */
 	double slo_quantile;   /* --slo-quantile, 0..1 */
 	double max_error_rate; /* --max-error-rate, 0..1 */
 	double stuck_ms;       /* --stuck-ms */
-	double max_unknown;    /* share of requests unknown above which the verdict is blind, 0..1 */
+	double max_unknown;    /* share that may stay unseen, above it the verdict is blind; 0..1 */
 };
+
+/* The first reason decides the state. Reasons are plain words with numbers, valid UTF-8 and already
+   escaped: they may go to a terminal as they are. */
+struct verdict {
+	enum verdict_state state;
+	unsigned n_reasons;
+	char reasons[VERDICT_MAX_REASONS][VERDICT_REASON_MAX];
+	struct verdict_rules rules; /* that it was decided by; sinks mark what lies beyond them */
+};
+
 void verdict_rules_default(struct verdict_rules *rules);
 
 struct summary_generation {
@@ -55,6 +59,12 @@ struct summary_open {
 	const struct request *request; /* stamps, method, path */
 	uint64_t age;                  /* ns */
 	enum request_phase phase;
+};
+
+/* A process that serves (not a supervisor), whether or not a request ended there. */
+struct summary_worker {
+	uint32_t pid;
+	uint64_t open; /* requests open there at the end of the window */
 };
 
 struct summary_feature {
@@ -87,6 +97,10 @@ struct summary {
 	struct stats *stats; /* of the window; routes folded */
 	const struct summary_open *open; /* oldest first, at most SUMMARY_MAX_OPEN */
 	uint32_t n_open;
+	const struct summary_worker *workers; /* NULL: only those known that ended a request */
+	uint32_t n_workers;
+	const struct stats *overall; /* since the start, when the window slides (top); else NULL */
+	double overall_seconds;
 	const struct summary_listener *listeners;
 	uint32_t n_listeners;
 	struct {
@@ -109,5 +123,28 @@ struct summary {
 /* Fills s->verdict from the rest of s. */
 void verdict_decide(struct summary *s, const struct verdict_rules *rules);
 const char *verdict_name(enum verdict_state state); /* "up", ... */
+
+/* --- views that the sinks share (summary_view.c) */
+
+/* "1,204": thousands set apart. Writes into buf (32 bytes are enough), returns it. */
+char *summary_count(char *buf, size_t size, uint64_t n);
+
+/* The route that takes the most time after `prev` (NULL: of all), NULL at the end. Those without any
+   request are left out. Linear in the routes, so that walking all of them needs no memory. */
+const struct route_stats *summary_next_route(const struct stats *st, const struct route_stats *prev);
+
+struct summary_worker_row {
+	uint32_t pid;
+	uint64_t requests;
+	bool open_known; /* `open` is */
+	uint64_t open;
+	const struct hist *total;         /* NULL: no request ended there */
+	const struct summary_open *waits; /* its oldest in phase queue or app, NULL none */
+};
+#define SUMMARY_MAX_WORKERS (2 * STATS_MAX_WORKERS)
+
+/* Those that serve, those where a request ended and those that read one which is open, by pid;
+   returns their number, at most `max`. */
+uint32_t summary_workers(const struct summary *s, struct summary_worker_row *rows, uint32_t max);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * sink.h - finished data to bytes. Sinks know nothing of where the data came from. Whatever came from
- * the wire is escaped here: no control byte and no broken UTF-8 leaves (lib/escape.h).
- * All write to a stdio stream; the caller checks ferror().
+ * sink.h - finished data to bytes. Sinks know nothing of where the data came from. Whatever came
+ * from the wire is escaped here: no control byte and no broken UTF-8 leaves (lib/escape.h). All
+ * write to a stdio stream; the caller checks ferror().
  */
 #ifndef RS_SINK_H
 #define RS_SINK_H
@@ -16,9 +16,10 @@ void sink_summary_json(FILE *f, const struct summary *s);
 
 struct term_options {
 	unsigned columns; /* width to lay out for */
-	unsigned lines;   /* 0: no limit (a report); else fit this many (top) */
+	unsigned lines;	  /* 0: no limit (a report); else fit this many (top) */
 	bool colour;
-	bool utf8; /* block characters allowed */
+	bool utf8;	  /* block characters allowed */
+	uint64_t slow_ns; /* trace: a total above this stands out; 0: none does */
 };
 /* The screen of `summary` and of `top`. */
 void sink_summary_text(FILE *f, const struct summary *s, const struct term_options *o);

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * attach.c - loading the programs, attaching them, entering the target.
+ */
+#include "capture_priv.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "proc.h"
+#include "../../bpf/call_class.h"
+
+/* By name, so that each architecture's own numbers come from its headers. */
+static const struct {
+	int nr;
+	uint8_t class;
+} calls[] = {
+#ifdef SYS_accept
+	{SYS_accept, CALL_ACCEPT},
+#endif
+	{SYS_accept4, CALL_ACCEPT},	  {SYS_connect, CALL_CONNECT},	 {SYS_listen, CALL_LISTEN},
+	{SYS_close, CALL_CLOSE},	  {SYS_shutdown, CALL_SHUTDOWN}, {SYS_read, CALL_READ},
+	{SYS_readv, CALL_READV},	  {SYS_recvfrom, CALL_RECV},	 {SYS_recvmsg, CALL_RECVMSG},
+	{SYS_recvmmsg, CALL_RECVMMSG},	  {SYS_write, CALL_WRITE},	 {SYS_writev, CALL_WRITEV},
+	{SYS_sendto, CALL_SEND},	  {SYS_sendmsg, CALL_SENDMSG},
+	{SYS_sendmmsg, CALL_SENDMMSG},	  {SYS_sendfile, CALL_SENDFILE},
+};
+
+static int fail(char *error, size_t size, int err, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+static int fail(char *error, size_t size, int err, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(error, size, format, args);
+	va_end(args);
+	return err;
+}
+
+/* A ring's size must be a power of two and a multiple of the page size. */
+static uint32_t ring_bytes(uint32_t kib)
+{
+	uint64_t want = (uint64_t)kib * 1024, size = sysconf(_SC_PAGESIZE);
+
+	while (size < want && size < 1u << 30)
+		size *= 2;
+	return size;
+}
+
+static void configure(struct capture *c, const struct capture_options *o)
+{
+	struct reqscope_bpf *bpf = c->bpf;
+	uint32_t ring = ring_bytes(o->ring_kib);
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++)
+		bpf->rodata->call_class[calls[i].nr] = calls[i].class;
+	bpf->rodata->snap_in = o->snap_in;
+	bpf->rodata->snap_out = o->snap_out;
+	bpf->rodata->snap_head = o->snap_head;
+	bpf->rodata->wake_bytes = ring / 4;
+	bpf_map__set_max_entries(bpf->maps.ring, ring);
+	bpf_map__set_max_entries(bpf->maps.conns, o->max_conns);
+	/* the iterators are run when they are needed (census.c) */
+	bpf_program__set_autoattach(bpf->progs.census_listeners, false);
+	bpf_program__set_autoattach(bpf->progs.census_sockets, false);
+	bpf_program__set_autoattach(bpf->progs.census_conns, false);
+	bpf_program__set_autoload(bpf->progs.on_data_ready,
+				  c->features.arrival == ARRIVAL_DATA_READY);
+	bpf_program__set_autoload(bpf->progs.on_readable, c->features.arrival == ARRIVAL_READABLE);
+	bpf_program__set_autoload(bpf->progs.on_tcp_probe, c->features.arrival == ARRIVAL_TCP_PROBE);
+}
+
+static int quiet(enum libbpf_print_level level, const char *format, va_list args)
+{
+	(void)level;
+	(void)format;
+	(void)args;
+	return 0;
+}
+
+/* fentry is refused on some kernels (lockdown, no ftrace) only at load or attach; then the next best
+   hook is taken. */
+static int load_and_attach(struct capture *c, const struct capture_options *o)
+{
+	int err;
+
+	for (;;) {
+		c->bpf = reqscope_bpf__open();
+		if (!c->bpf)
+			return -errno;
+		configure(c, o);
+		err = reqscope_bpf__load(c->bpf);
+		if (!err)
+			err = capture_enter_target(c, o);
+		if (!err)
+			err = reqscope_bpf__attach(c->bpf);
+		if (!err || c->features.arrival != ARRIVAL_READABLE || err == -ESRCH)
+			return err;
+		reqscope_bpf__destroy(c->bpf);
+		c->bpf = NULL;
+		c->features.arrival = ARRIVAL_TCP_PROBE;
+	}
+}
+
+static int enter_process(struct capture *c, uint32_t pid)
+{
+	uint32_t zero = 0;
+
+	return bpf_map__update_elem(c->bpf->maps.targets, &pid, sizeof(pid), &zero, sizeof(zero),
+				    BPF_ANY);
+}
+
+/* The roots and, until no new one turns up, their descendants: a process forked while we look is
+   found by the next round or, once attached, told by sched_process_fork. */
+static int enter_tree(struct capture *c, uint32_t root)
+{
+	struct proc_tree tree = {};
+	int err = proc_descendants(root, &tree);
+
+	for (uint32_t i = 0; !err && i < tree.n; i++)
+		err = enter_process(c, tree.pids[i]);
+	free(tree.pids);
+	return err;
+}
+
+int capture_enter_target(struct capture *c, const struct capture_options *o)
+{
+	uint8_t one = 1;
+	int err = 0;
+
+	for (uint32_t i = 0; i < o->n_ports && !err; i++)
+		err = bpf_map__update_elem(c->bpf->maps.followed_ports, &o->ports[i],
+					   sizeof(o->ports[i]), &one, sizeof(one), BPF_ANY);
+	for (uint32_t i = 0; i < o->n_pids && !err; i++)
+		err = enter_tree(c, o->pids[i]);
+	return err;
+}
+
+int capture_add_process(struct capture *c, uint32_t pid)
+{
+	int err = enter_tree(c, pid);
+
+	return err ? err : capture_census_process(c, pid);
+}
+
+void capture_forget_process(struct capture *c, uint32_t pid)
+{
+	bpf_map__delete_elem(c->bpf->maps.targets, &pid, sizeof(pid), 0);
+	capture_forget_conns(c, pid);
+}
+
+/* Once more with the programs live, for what was forked in between; then what the processes hold:
+   listeners of all first, since they tell which connections were accepted. */
+static int take_stock(struct capture *c, const struct capture_options *o)
+{
+	uint32_t key = 0, *at = NULL, pids[1024];
+	uint32_t n = 0;
+	int err;
+
+	err = capture_enter_target(c, o);
+	if (err)
+		return err;
+	while (n < 1024 && !bpf_map__get_next_key(c->bpf->maps.targets, at, &key, sizeof(key))) {
+		pids[n++] = key;
+		at = &key;
+	}
+	for (uint32_t i = 0; i < n && !err; i++)
+		err = capture_census_listeners(c, pids[i], NULL, NULL);
+	for (uint32_t i = 0; i < n && !err; i++)
+		err = capture_census_process(c, pids[i]);
+	return err;
+}
+
+static int explain(struct capture *c, int err, char *error, size_t size)
+{
+	if (err == -EPERM || err == -EACCES)
+		return fail(error, size, -EPERM,
+			    "the kernel refused to load the BPF programs (%s): CAP_BPF and CAP_PERFMON are "
+			    "needed, and a lockdown above 'integrity' forbids it",
+			    strerror(-err));
+	if (err == -ENOMEM || err == -E2BIG)
+		return fail(error, size, err, "no memory for the BPF maps; try a smaller --ring-kib");
+	if (err == -ESRCH)
+		return fail(error, size, err, "the target has gone");
+	return fail(error, size, err, "cannot load the BPF programs on kernel %s: %s", c->features.kernel,
+		    strerror(-err));
+}
+
+int capture_open(struct capture **out, const struct capture_options *o, char *error, size_t size)
+{
+	struct capture *c = calloc(1, sizeof(*c));
+	int err;
+
+	*out = c;
+	if (!c)
+		return fail(error, size, -ENOMEM, "out of memory");
+	features_probe(&c->features);
+	err = features_check(&c->features, error, size);
+	if (err)
+		return err;
+	if (!getenv("REQSCOPE_LIBBPF"))
+		libbpf_set_print(quiet);
+	err = load_and_attach(c, o);
+	if (!err)
+		err = take_stock(c, o);
+	if (!err)
+		err = capture_ring_open(c);
+	return err ? explain(c, err, error, size) : 0;
+}
+
+void capture_close(struct capture *c)
+{
+	if (!c)
+		return;
+	capture_ring_close(c);
+	reqscope_bpf__destroy(c->bpf);
+	free(c);
+}
+
+const char *capture_arrival_hook(const struct capture *c)
+{
+	return arrival_hook_names[c->features.arrival];
+}
+
+unsigned capture_programs(const struct capture *c)
+{
+	struct bpf_program *p;
+	unsigned n = 0;
+
+	bpf_object__for_each_program(p, c->bpf->obj)
+		n += bpf_program__fd(p) >= 0;
+	return n;
+}

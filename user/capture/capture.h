@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * capture.h - the only place that knows libbpf: loads the programs, attaches them to a target, drains
+ * the ring and takes the census.
+ */
+#ifndef RS_CAPTURE_H
+#define RS_CAPTURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../../bpf/events.h"
+
+struct capture_options {
+	const uint32_t *pids; /* roots of the target; their descendants are found */
+	uint32_t n_pids;
+	const uint16_t *ports; /* followed: whoever listens there joins */
+	uint32_t n_ports;
+	uint32_t ring_kib;  /* a power of two times the page size is made of it */
+	uint32_t snap_in;   /* bytes copied of each buffer read, at most RS_MAX_SNAP */
+	uint32_t snap_out;  /* ... written, where it starts no response head */
+	uint32_t snap_head; /* ... written, where it does */
+	uint32_t max_conns;
+};
+#define CAPTURE_DEFAULTS \
+	{.ring_kib = 4096, .snap_in = 4096, .snap_out = 64, .snap_head = 4096, .max_conns = 16384}
+
+struct capture_counts {
+	uint64_t events, dropped, evicted, cut, faults, no_state;
+	uint64_t missed; /* runs of a program that the kernel skipped because it was running already */
+};
+
+struct capture;
+
+/*
+ * Loads and attaches. On error a negative errno, with a message of one line in `error`:
+ * -EPERM a privilege is missing, -EOPNOTSUPP the kernel lacks something required, -ESRCH the target
+ * has gone; others are runtime errors. The caller frees with capture_close() in every case.
+ */
+int capture_open(struct capture **out, const struct capture_options *options, char *error,
+		 size_t error_size);
+void capture_close(struct capture *c);
+
+/* Which hook gives the arrival stamps: "sk_data_ready", "sock_def_readable", "tcp_probe". */
+const char *capture_arrival_hook(const struct capture *c);
+unsigned capture_programs(const struct capture *c); /* programs attached */
+
+/* A file descriptor that polls readable when the ring is filling up. */
+int capture_fd(const struct capture *c);
+
+/* Hands over every record in the ring. The number taken, or a negative errno. */
+typedef void (*capture_record)(void *ctx, const void *record, size_t size);
+int capture_drain(struct capture *c, capture_record take, void *ctx);
+
+/*
+ * The census. capture_census_conns() reads the state of each connection; call it, then drain, then
+ * compare. capture_census_listeners() tells of every listening socket of the process; both hand over
+ * one record at a time. 0 or a negative errno.
+ */
+typedef void (*capture_conn)(void *ctx, const struct rs_census *conn);
+typedef void (*capture_listener)(void *ctx, const struct rs_ev_listen *listener);
+int capture_census_conns(struct capture *c, capture_conn take, void *ctx);
+int capture_census_listeners(struct capture *c, uint32_t pid, capture_listener take, void *ctx);
+
+/* A process has ended and its last events are drained: its entry, and the unix connections that only
+   it used, are removed from the kernel's maps. */
+void capture_forget_process(struct capture *c, uint32_t pid);
+
+/* Adds a process to the target. 0 or a negative errno. */
+int capture_add_process(struct capture *c, uint32_t pid);
+
+void capture_counts(struct capture *c, struct capture_counts *counts);
+
+#endif

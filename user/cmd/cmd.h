@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* cmd.h - the verbs; each returns an exit code. */
+#ifndef RS_CMD_H
+#define RS_CMD_H
+
+struct options;
+
+int cmd_top(const struct options *o);
+int cmd_summary(const struct options *o);
+int cmd_trace(const struct options *o);
+int cmd_doctor(const struct options *o);
+
+#endif

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * trace.c - one line per request as it ends, and one per request that hangs.
+ */
+#include "cmd.h"
+
+#include <stdio.h>
+
+#include "../exit.h"
+#include "../output.h"
+#include "../session.h"
+
+struct trace {
+	const struct options *o;
+	struct session *s;
+	FILE *f;
+	struct term_options term;
+	bool dirty;
+};
+
+static bool wanted(const struct options *o, const struct request *r)
+{
+	struct phases p;
+
+	if (o->status && !(r->status_seen && options_status_match(o->status, r->status)))
+		return false;
+	if (o->route && !(r->route && route_glob(o->route, route_final(r->route))))
+		return false;
+	if (!o->slow_ns)
+		return true;
+	request_phases(r, &p);
+	if (p.total >= 0)
+		return (uint64_t)p.total >= o->slow_ns;
+	return p.abandoned >= 0 && (uint64_t)p.abandoned >= o->slow_ns;
+}
+
+static void line(struct trace *t, const struct request *r, uint64_t now)
+{
+	struct trace_context c = {
+		.host = session_host(t->s),
+		.target = session_target(t->s),
+		.wall_offset = session_wall_offset(t->s),
+		.now = now,
+	};
+
+	if (t->o->format == FORMAT_JSON)
+		sink_trace_json(t->f, &c, r);
+	else
+		sink_trace_text(t->f, &c, r, &t->term);
+	t->dirty = true;
+}
+
+static void ended(void *ctx, const struct request *r)
+{
+	struct trace *t = ctx;
+
+	if (wanted(t->o, r))
+		line(t, r, r->ended);
+}
+
+/* It hangs: a filter on the status cannot apply yet, one on the route when it is not read. */
+static void stuck(void *ctx, const struct request *r, uint64_t now)
+{
+	struct trace *t = ctx;
+
+	if (t->o->status || (t->o->route && !(r->route && route_glob(t->o->route, route_final(r->route)))))
+		return;
+	line(t, r, now);
+}
+
+static int drained(void *ctx)
+{
+	struct trace *t = ctx;
+	bool dirty = t->dirty;
+
+	t->dirty = false;
+	return dirty && output_broken(t->f);
+}
+
+int cmd_trace(const struct options *o)
+{
+	struct trace t = {.o = o};
+	struct session_callbacks cb = {
+		.ctx = &t, .ended = ended, .stuck = stuck, .drained = drained, .input_fd = -1};
+	int code = EXIT_DONE, written;
+
+	t.f = output_open(o, &code);
+	if (!t.f)
+		return code;
+	output_terminal(t.f, &t.term);
+	t.term.slow_ns = o->rules.slo_ms * 1e6;
+	code = session_open(&t.s, o, &cb);
+	if (!code && o->format == FORMAT_TEXT)
+		sink_trace_text_header(t.f, &t.term);
+	if (!code && !output_broken(t.f))
+		code = session_run(t.s);
+	if (!code && session_saw_nothing(t.s))
+		code = EXIT_TARGET;
+	session_close(t.s);
+	written = output_close(t.f, o);
+	return written ? written : code;
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "conn.h"
+
+/*
+ * The entries of a list follow one another: entry i tells of the bytes from the end of entry i - 1 to
+ * its own. A merged last entry was stretched over several arrivals: of its bytes only the last one is
+ * known to have come at its stamp (bpf/conn.bpf.h, arrival_add()).
+ */
+uint64_t arrival_at(const struct arrivals *a, uint64_t at)
+{
+	if (at < a->unknown)
+		return 0;
+	for (uint32_t i = 0; i < a->n; i++) {
+		uint64_t end = position_extend(a->near, a->list[i].end);
+
+		if (at >= end)
+			continue;
+		if (a->cut && i == a->n - 1 && at + 1 != end)
+			return 0;
+		return a->list[i].ts;
+	}
+	return 0;
+}

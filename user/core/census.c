@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * census.c - the kernel's state of every connection against ours.
+ */
+#include "conn.h"
+
+void tracer_census_begin(struct tracer *t, uint64_t start)
+{
+	t->census++;
+	t->census_start = start;
+}
+
+/* A connection that no event has told of: not accepted yet, or its first events were lost. */
+static struct conn *meet(struct tracer *t, const struct rs_census *k)
+{
+	struct conn *c = conn_new(t, k->conn);
+
+	if (!c) {
+		t->counts.evicted++;
+		return NULL;
+	}
+	c->met = k->ts;
+	c->unix_socket = k->flags & RS_F_POS_COUNTED;
+	c->established = k->established;
+	c->pending = k->flags & RS_F_UNACCEPTED;
+	c->pid = k->tgid;
+	c->in = k->in_pos;
+	c->out = k->out_pos;
+	if (!c->pending)
+		c->state = CONN_WAIT_OUT;
+	if (k->flags & RS_F_LATE)
+		c->in_unknown = k->in_end;
+	return c;
+}
+
+/* Bytes lie unread at a message boundary: that is a request, open in phase queue. */
+static void begin_unread(struct tracer *t, struct conn *c, const struct rs_census *k)
+{
+	struct arrivals a = {
+		.list = k->arrivals,
+		.n = k->n_arrivals,
+		.cut = k->flags & RS_F_ARRIVALS_CUT,
+		.near = c->in,
+		.unknown = c->in_unknown,
+	};
+
+	if ((c->state != CONN_SYNC && c->state != CONN_WAIT_IN) || k->in_pos == k->in_end || c->filling ||
+	    c->in_lost)
+		return;
+	if (c->last && !c->last->read)
+		return;
+	conn_begin(t, c, arrival_at(&a, c->in), k->ts);
+}
+
+void tracer_census_conn(struct tracer *t, const struct rs_census *k)
+{
+	struct conn *c = hashmap_get(&t->conns, k->conn);
+
+	if (!c)
+		c = meet(t, k);
+	if (!c)
+		return;
+	c->stamp = t->census;
+	/* every event before the census has been taken: what is missing now is lost */
+	if ((int32_t)(k->seq - c->seq) > 0) {
+		t->counts.gaps++;
+		t->counts.lost += k->seq - c->seq;
+		c->seq = k->seq;
+		conn_lost(t, c, k->ts);
+		return;
+	}
+	if (c->seq == k->seq)
+		begin_unread(t, c, k);
+}
+
+void tracer_census_end(struct tracer *t, uint64_t now)
+{
+	struct hashmap_iter it;
+
+	hashmap_iter_init(&it, &t->conns);
+	while (hashmap_next(&it)) {
+		struct conn *c = it.value;
+
+		if (c->stamp == t->census || c->met >= t->census_start)
+			continue;
+		/* gone from the kernel, and its close never came */
+		t->counts.gaps++;
+		t->counts.lost++;
+		conn_lost(t, c, now);
+		conn_free(t, c);
+	}
+}

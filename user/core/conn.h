@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * conn.h - one connection: two byte streams with positions, and the queue of its requests.
+ * Private to the core; the outside sees tracer.h.
+ *
+ * Input that is in step (CONN_SYNC) runs through the request parser; what it begins goes to the end of
+ * the queue, what the response parser ends leaves at the front. A gap in the events makes every open
+ * request of the connection unknown and sends it to wait for a message boundary: a response, then
+ * input that starts like a request.
+ */
+#ifndef RS_CONN_H
+#define RS_CONN_H
+
+#include "tracer.h"
+#include "pool.h"
+#include "../lib/hashmap.h"
+
+enum conn_state {
+	CONN_SYNC,     /* both streams are followed */
+	CONN_WAIT_OUT, /* out of step, or late: a response must come first */
+	CONN_WAIT_IN,  /* then the next input that starts like a request is a boundary */
+	CONN_TUNNEL,   /* upgraded */
+	CONN_OPAQUE,   /* not HTTP */
+	CONN_CLOSED,   /* RS_EV_CLOSE came */
+};
+
+/* A position of 64 bits, from 32-bit ones that advance by less than 2 GiB at a time. */
+static inline uint64_t position_extend(uint64_t near, uint32_t pos)
+{
+	return near + (int64_t)(int32_t)(pos - (uint32_t)near);
+}
+
+struct conn {
+	uint64_t id;
+	uint32_t seq; /* of the last event taken */
+	uint32_t pid;
+	uint8_t state; /* enum conn_state */
+	bool late;	    /* something half-seen may be under way: its end is late_attached */
+	bool in_lost;	    /* where the current input message ends is not known */
+	bool out_lost;	    /* ... the current response */
+	bool unix_socket;
+	bool pending;	    /* not accepted yet */
+	bool retired;	    /* the filling request has left the queue and only its input goes on */
+	bool out_started;   /* bytes of the current response have been seen */
+	bool first_unknown; /* when the bytes of the next input arrived is not known */
+	uint16_t stamp;	    /* census at which it was seen last */
+	uint64_t met;	    /* stamp of its first event */
+	uint64_t in, out;   /* next positions */
+	uint64_t in_unknown; /* bytes before this position arrived at an unknown time */
+	uint64_t established, accepted, peer_fin;
+	uint64_t last_in, last_out; /* late ones; last_out is the entry of the last write, too */
+	uint64_t out_start;	    /* entry of the write with the response's first byte */
+	uint64_t requests;
+	struct rs_addr peer;
+	struct request *first, *last; /* begun and not ended, oldest first */
+	struct request *filling;      /* whose input message is not complete */
+	struct http1_head *response;  /* head of the response under way */
+	struct http1 *in_parser, *out_parser;
+};
+
+struct tracer {
+	struct tracer_options options;
+	struct router *router;
+	struct request_sink sink;
+	struct tracer_counts counts;
+	struct hashmap conns;
+	struct pool conn_pool, request_pool, head_pool;
+	uint64_t next_request;
+	uint16_t census;
+	uint64_t census_start;
+};
+
+/* conn.c: life and accounting of one connection */
+struct conn *conn_new(struct tracer *t, uint64_t id);
+void conn_free(struct tracer *t, struct conn *c);
+/* Begins a request whose first byte is at `at`; NULL at the bound (the connection then is lost). */
+struct request *conn_begin(struct tracer *t, struct conn *c, uint64_t arrived, uint64_t now);
+/* Ends the oldest request. */
+void conn_end_first(struct tracer *t, struct conn *c, enum request_end end, uint64_t when);
+/* Events are missing: all that is open is unknown, wait for a boundary. */
+void conn_lost(struct tracer *t, struct conn *c, uint64_t now);
+/* The newest request, which is not read whole, was none: its begin is taken back. */
+void conn_retract_last(struct tracer *t, struct conn *c);
+/* These bytes are not HTTP. */
+void conn_not_http(struct tracer *t, struct conn *c, const uint8_t *data, size_t n, uint64_t now);
+void conn_close(struct tracer *t, struct conn *c, const struct event *e);
+/* The response under way is over (or given up): its head's memory goes back. */
+void conn_response_reset(struct tracer *t, struct conn *c);
+
+/* conn_in.c, conn_out.c: what came in, what went out */
+void conn_input(struct tracer *t, struct conn *c, const struct event *e);
+void conn_output(struct tracer *t, struct conn *c, const struct event *e);
+
+/* arrival.c: when the byte at `at` arrived; 0 when that is not known. `from` is the position before
+   the first arrival, `cut` tells that the last one is merged. */
+struct arrivals {
+	const struct rs_arrival *list;
+	uint32_t n;
+	bool cut;
+	uint64_t near;	  /* for extending positions */
+	uint64_t unknown; /* bytes before it arrived at an unknown time */
+};
+uint64_t arrival_at(const struct arrivals *a, uint64_t at);
+
+#endif

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * conn_in.c - what a connection received: where requests begin, when they were read and received.
+ */
+#include "conn.h"
+
+struct input {
+	struct tracer *t;
+	struct conn *c;
+	const struct event *e;
+	struct arrivals arrivals;
+	uint64_t at; /* position of the next byte */
+};
+
+/* A request that was read while the one before it was unanswered starts being looked at when that one
+   is done; conn_out.c moves `read` then. */
+static struct request *begin_read(struct input *in)
+{
+	struct conn *c = in->c;
+	struct request *r = c->last;
+	uint64_t ts = in->e->h->ts;
+
+	if (!r || r->read) { /* else the census saw its bytes before anyone read them */
+		r = conn_begin(in->t, c, arrival_at(&in->arrivals, in->at), ts);
+		if (!r)
+			return NULL;
+	}
+	r->pid = c->pid;
+	r->read = ts;
+	c->filling = r;
+	http1_set_head(c->in_parser, &r->http);
+	return r;
+}
+
+static void head_complete(struct input *in)
+{
+	struct request *r = in->c->filling;
+
+	if (in->c->retired)
+		return;
+	r->head_seen = true;
+	r->route = router_match(in->t->router, r->http.method, r->http.path, r->http.path_len);
+}
+
+/* The request's last byte is the one before in->at. */
+static void message_complete(struct input *in)
+{
+	struct conn *c = in->c;
+	struct request *r = c->filling;
+
+	if (c->retired) {
+		pool_put(&in->t->request_pool, r);
+		c->retired = false;
+	} else {
+		r->received_all = true;
+		r->received = arrival_at(&in->arrivals, in->at - 1);
+	}
+	c->filling = NULL;
+}
+
+static void input_lost(struct conn *c)
+{
+	c->in_lost = true;
+	if (c->filling && !c->retired)
+		c->filling->input_lost = true;
+}
+
+/* Whether the parser can go on with this connection. */
+static bool input_event(struct input *in, enum http1_event event, const uint8_t *data, size_t n)
+{
+	switch (event) {
+	case HTTP1_HEAD:
+		head_complete(in);
+		return true;
+	case HTTP1_END:
+		message_complete(in);
+		return true;
+	case HTTP1_LOST:
+		input_lost(in->c);
+		return false;
+	case HTTP1_INVALID:
+		conn_not_http(in->t, in->c, data, n, in->e->h->ts);
+		return false;
+	default:
+		return true;
+	}
+}
+
+static size_t skip_newlines(const uint8_t *data, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && (data[i] == '\r' || data[i] == '\n'))
+		i++;
+	return i;
+}
+
+static bool feed(struct input *in, const uint8_t *data, size_t n)
+{
+	struct conn *c = in->c;
+	const uint8_t *start = data, *end = data + n;
+	enum http1_event event;
+	size_t used;
+
+	do {
+		if (http1_at_start(c->in_parser)) {
+			used = skip_newlines(data, end - data);
+			data += used;
+			in->at += used;
+			if (data == end)
+				return true;
+			if (!begin_read(in))
+				return false;
+			start = data;
+		}
+		used = http1_feed(c->in_parser, data, end - data, &event);
+		data += used;
+		in->at += used;
+		if (!c->retired && c->filling)
+			c->filling->bytes_in += used;
+		if (!input_event(in, event, start, end - start))
+			return false;
+	} while (data < end || event == HTTP1_HEAD);
+	return true;
+}
+
+static bool skip(struct input *in, uint64_t n)
+{
+	struct conn *c = in->c;
+	enum http1_event event;
+	uint64_t used;
+
+	while (n) {
+		if (http1_at_start(c->in_parser)) {
+			/* a message begins in bytes that were not copied: none of it is known */
+			if (!begin_read(in))
+				return false;
+			input_lost(c);
+			return false;
+		}
+		used = http1_skip(c->in_parser, n, &event);
+		n -= used;
+		in->at += used;
+		if (!c->retired && c->filling)
+			c->filling->bytes_in += used;
+		if (!input_event(in, event, NULL, 0))
+			return false;
+	}
+	return true;
+}
+
+static void run(struct input *in)
+{
+	const struct event *e = in->e;
+	uint32_t done = 0;
+
+	for (uint32_t i = 0; i < e->n_pieces; i++) {
+		const struct piece *p = &e->pieces[i];
+
+		if (!skip(in, p->at - done) || !feed(in, p->data, p->len))
+			return;
+		done = p->at + p->len;
+	}
+	skip(in, e->data->len - done);
+}
+
+static bool starts_request(const struct event *e)
+{
+	const struct piece *p = &e->pieces[0];
+
+	return e->n_pieces && !p->at && p->len && http1_could_be_request(p->data, p->len);
+}
+
+/* Out of step: does this segment start a request? */
+static bool resynchronise(struct tracer *t, struct conn *c, const struct event *e)
+{
+	if (c->state != CONN_WAIT_IN)
+		return false;
+	if (!starts_request(e)) {
+		if (c->last) /* the census took these bytes for a request */
+			conn_retract_last(t, c);
+		c->state = CONN_WAIT_OUT;
+		return false;
+	}
+	http1_reset(c->in_parser);
+	c->state = CONN_SYNC;
+	c->late = false;
+	return true;
+}
+
+/*
+ * Where the previous message ended is not known. Once everything is answered the server asks for more
+ * only at a boundary; whatever comes before that belongs to the message.
+ */
+static bool boundary_after_loss(struct tracer *t, struct conn *c, const struct event *e)
+{
+	if (c->out_lost && c->first && c->first->status_seen) {
+		/* the client goes on, so it has the whole response; when it was complete is not known */
+		conn_end_first(t, c, REQ_OK, e->h->ts);
+		conn_response_reset(t, c);
+	}
+	if (!c->in_lost)
+		return true;
+	if (c->first)
+		return false;
+	conn_lost(t, c, e->h->ts);
+	c->state = CONN_WAIT_IN;
+	return resynchronise(t, c, e);
+}
+
+void conn_input(struct tracer *t, struct conn *c, const struct event *e)
+{
+	uint64_t pos = position_extend(c->in, e->data->pos);
+	struct input in = {
+		.t = t,
+		.c = c,
+		.e = e,
+		.at = pos,
+		.arrivals =
+			{
+				.list = e->arrivals,
+				.n = e->n_arrivals,
+				.cut = e->h->flags & RS_F_ARRIVALS_CUT,
+				.near = pos,
+				.unknown = c->in_unknown,
+			},
+	};
+
+	c->pid = e->h->tgid;
+	if (c->state == CONN_SYNC && pos != c->in) {
+		t->counts.gaps++;
+		conn_lost(t, c, e->h->ts);
+	}
+	c->in = pos + e->data->len;
+	c->last_in = e->h->ts;
+	if (c->state == CONN_SYNC ? !boundary_after_loss(t, c, e) : !resynchronise(t, c, e))
+		return;
+	if (c->first_unknown)
+		in.arrivals.n = 0;
+	c->first_unknown = false;
+	run(&in);
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * conn_out.c - what a connection sent: where responses begin and end, and which request each answers.
+ */
+#include "conn.h"
+
+#include <string.h>
+
+struct output {
+	struct tracer *t;
+	struct conn *c;
+	const struct event *e;
+};
+
+static bool response_begin(struct output *o)
+{
+	struct conn *c = o->c;
+	struct request *r = c->first;
+
+	if (!c->response)
+		c->response = pool_get(&o->t->head_pool);
+	if (!c->response) {
+		o->t->counts.evicted++;
+		conn_lost(o->t, c, o->e->h->ts);
+		return false;
+	}
+	c->out_started = true;
+	c->out_start = o->e->h->ts;
+	http1_set_head(c->out_parser, c->response);
+	http1_expect(c->out_parser, r->head_seen && !strcmp(r->http.method, "HEAD"),
+		     r->head_seen && !strcmp(r->http.method, "CONNECT"));
+	return true;
+}
+
+static void head_complete(struct output *o)
+{
+	struct conn *c = o->c;
+	struct request *r = c->first;
+
+	if (c->response->status < 200 && c->response->status != 101)
+		return; /* interim: its time is nobody's head */
+	r->status = c->response->status;
+	r->cache = c->response->cache;
+	r->status_seen = true;
+	r->head = c->out_start;
+}
+
+/* The next request was perhaps read long ago; the app gets to it now. */
+static void next_request(struct conn *c, uint64_t done)
+{
+	if (c->first && c->first->read && c->first->read < done)
+		c->first->read = done;
+}
+
+static void response_complete(struct output *o)
+{
+	struct conn *c = o->c;
+	struct request *r = c->first;
+
+	if (!r->status_seen) { /* an interim response */
+		c->out_started = false;
+		return;
+	}
+	r->done = o->e->h->ts;
+	conn_end_first(o->t, c, REQ_OK, r->done);
+	conn_response_reset(o->t, c);
+	next_request(c, o->e->h->ts);
+}
+
+static bool output_event(struct output *o, enum http1_event event)
+{
+	struct conn *c = o->c;
+
+	switch (event) {
+	case HTTP1_HEAD:
+		head_complete(o);
+		return true;
+	case HTTP1_END:
+		response_complete(o);
+		return true;
+	case HTTP1_TUNNEL:
+		conn_end_first(o->t, c, REQ_UPGRADED, o->e->h->ts);
+		while (c->first)
+			conn_end_first(o->t, c, REQ_UNKNOWN, o->e->h->ts);
+		conn_response_reset(o->t, c);
+		c->state = CONN_TUNNEL;
+		return false;
+	case HTTP1_LOST:
+		c->out_lost = true;
+		return false;
+	case HTTP1_INVALID: /* the server speaks something else */
+		conn_lost(o->t, c, o->e->h->ts);
+		return false;
+	default:
+		return true;
+	}
+}
+
+/* Whether there is a request for the bytes that come; begins its response. */
+static bool response_ready(struct output *o)
+{
+	struct conn *c = o->c;
+
+	if (!c->first) { /* more was said than was asked: something was not seen */
+		o->t->counts.gaps++;
+		conn_lost(o->t, c, o->e->h->ts);
+		c->state = CONN_WAIT_IN;
+		return false;
+	}
+	return c->out_started || response_begin(o);
+}
+
+static bool feed(struct output *o, const uint8_t *data, size_t n)
+{
+	const uint8_t *end = data + n;
+	enum http1_event event = HTTP1_MORE;
+
+	while (data < end || event == HTTP1_HEAD) {
+		size_t used;
+
+		if (data < end && !response_ready(o))
+			return false;
+		used = http1_feed(o->c->out_parser, data, end - data, &event);
+		data += used;
+		o->c->first->bytes_out += used;
+		if (!output_event(o, event))
+			return false;
+	}
+	return true;
+}
+
+static bool skip(struct output *o, uint64_t n)
+{
+	enum http1_event event;
+
+	while (n) {
+		uint64_t used;
+
+		if (!response_ready(o))
+			return false;
+		used = http1_skip(o->c->out_parser, n, &event);
+		n -= used;
+		o->c->first->bytes_out += used;
+		if (!output_event(o, event))
+			return false;
+	}
+	return true;
+}
+
+static void run(struct output *o)
+{
+	const struct event *e = o->e;
+	uint32_t done = 0;
+
+	for (uint32_t i = 0; i < e->n_pieces; i++) {
+		const struct piece *p = &e->pieces[i];
+
+		if (!skip(o, p->at - done) || !feed(o, p->data, p->len))
+			return;
+		done = p->at + p->len;
+	}
+	skip(o, e->data->len - done);
+}
+
+/* An interim response does not show that the request before it was read whole. */
+static bool is_interim(const struct event *e)
+{
+	const struct piece *p = &e->pieces[0];
+
+	return e->n_pieces && !p->at && p->len >= 10 && !memcmp(p->data, "HTTP/1.", 7) &&
+	       p->data[9] == '1';
+}
+
+/* Out of step: a response to something that was not seen. */
+static void unseen_response(struct tracer *t, struct conn *c, const struct event *e)
+{
+	if (is_interim(e))
+		return;
+	if (c->state == CONN_WAIT_OUT && c->late)
+		t->counts.late_attached++;
+	c->late = false;
+	c->state = CONN_WAIT_IN;
+}
+
+void conn_output(struct tracer *t, struct conn *c, const struct event *e)
+{
+	uint64_t pos = position_extend(c->out, e->data->pos);
+	struct output o = {.t = t, .c = c, .e = e};
+
+	c->pid = e->h->tgid;
+	if (c->state == CONN_SYNC && pos != c->out) {
+		t->counts.gaps++;
+		conn_lost(t, c, e->h->ts);
+	}
+	c->out = pos + e->data->len;
+	c->last_out = e->h->ts;
+	if (c->state == CONN_WAIT_OUT || c->state == CONN_WAIT_IN)
+		unseen_response(t, c, e);
+	else if (c->state == CONN_SYNC && c->out_lost)
+		c->first->bytes_out += e->data->len;
+	else if (c->state == CONN_SYNC)
+		run(&o);
+}

@@ -1,0 +1,499 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "stats.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const latency_names[LATENCIES] = {
+	[LAT_TOTAL] = "total",
+	[LAT_TTFB] = "ttfb",
+	[LAT_QUEUE] = "queue",
+	[LAT_RECV] = "recv",
+	[LAT_APP] = "app",
+	[LAT_SEND] = "send",
+	[LAT_ACCEPT_WAIT] = "accept_wait",
+	[LAT_ABANDONED] = "abandoned",
+};
+
+/* --- status codes */
+
+static int status_room(struct status_counts *s)
+{
+	uint32_t cap = s->cap ? s->cap * 2 : 4;
+	struct status_code *codes;
+
+	if (s->n < s->cap)
+		return 0;
+	codes = realloc(s->codes, cap * sizeof(*codes));
+	if (!codes)
+		return -ENOMEM;
+	s->codes = codes;
+	s->cap = cap;
+	return 0;
+}
+
+static int status_add(struct status_counts *s, uint16_t code, uint64_t count)
+{
+	uint32_t i = 0;
+
+	if (code < 100 || code > 599) {
+		s->class[0] += count;
+		return 0;
+	}
+	while (i < s->n && s->codes[i].code < code)
+		i++;
+	if (i == s->n || s->codes[i].code != code) {
+		if (status_room(s))
+			return -ENOMEM;
+		memmove(&s->codes[i + 1], &s->codes[i], (s->n - i) * sizeof(*s->codes));
+		s->codes[i] = (struct status_code){.code = code};
+		s->n++;
+	}
+	s->codes[i].count += count;
+	s->class[code / 100] += count;
+	return 0;
+}
+
+static int status_merge(struct status_counts *into, const struct status_counts *from)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; i < from->n; i++)
+		if (status_add(into, from->codes[i].code, from->codes[i].count))
+			err = -ENOMEM;
+	into->class[0] += from->class[0];
+	return err;
+}
+
+static void status_reset(struct status_counts *s)
+{
+	s->n = 0;
+	memset(s->class, 0, sizeof(s->class));
+}
+
+/* --- latencies */
+
+/* Which of a request's durations count, by latency kind; negative: not this one. */
+static void durations(const struct request *r, int64_t d[LATENCIES])
+{
+	struct phases p;
+
+	request_phases(r, &p);
+	for (int i = 0; i < LATENCIES; i++)
+		d[i] = -1;
+	d[LAT_ACCEPT_WAIT] = p.accept_wait;
+	d[LAT_ABANDONED] = p.abandoned;
+	if (r->end != REQ_OK && r->end != REQ_UPGRADED)
+		return;
+	d[LAT_TOTAL] = p.total;
+	d[LAT_TTFB] = p.ttfb;
+	d[LAT_QUEUE] = p.queue;
+	d[LAT_RECV] = p.recv;
+	d[LAT_APP] = p.app;
+	if (r->end == REQ_OK)
+		d[LAT_SEND] = p.send;
+}
+
+static int latency_add(struct hist latency[LATENCIES], const int64_t d[LATENCIES])
+{
+	int err = 0;
+
+	for (int i = 0; i < LATENCIES; i++)
+		if (d[i] >= 0 && hist_add(&latency[i], (uint64_t)d[i]))
+			err = -ENOMEM;
+	return err;
+}
+
+static int latency_merge(struct hist into[LATENCIES], const struct hist from[LATENCIES])
+{
+	int err = 0;
+
+	for (int i = 0; i < LATENCIES; i++)
+		if (hist_merge(&into[i], &from[i]))
+			err = -ENOMEM;
+	return err;
+}
+
+/* --- routes */
+
+static void route_stats_free(struct route_stats *rs)
+{
+	if (!rs)
+		return;
+	for (int i = 0; i < LATENCIES; i++)
+		hist_free(&rs->latency[i]);
+	free(rs->status.codes);
+	free(rs);
+}
+
+static void route_stats_reset(struct route_stats *rs)
+{
+	rs->count = 0;
+	memset(rs->ends, 0, sizeof(rs->ends));
+	memset(&rs->slowest, 0, sizeof(rs->slowest));
+	status_reset(&rs->status);
+	for (int i = 0; i < LATENCIES; i++)
+		hist_reset(&rs->latency[i]);
+}
+
+/* Makes room for a route id. */
+static int routes_room(struct stats *s, uint32_t id)
+{
+	struct route_stats **routes;
+	uint32_t n = s->n_routes ? s->n_routes : 8;
+
+	if (id < s->n_routes)
+		return 0;
+	while (n <= id)
+		n *= 2;
+	routes = realloc(s->routes, n * sizeof(struct route_stats *));
+	if (!routes)
+		return -ENOMEM;
+	memset(routes + s->n_routes, 0, (n - s->n_routes) * sizeof(struct route_stats *));
+	s->routes = routes;
+	s->n_routes = n;
+	return 0;
+}
+
+/* The entry of a route that has not folded, made when there is none. NULL when out of memory. */
+static struct route_stats *route_entry(struct stats *s, struct route *route)
+{
+	struct route_stats *rs;
+
+	if (routes_room(s, route->id))
+		return NULL;
+	rs = s->routes[route->id];
+	if (!rs) {
+		rs = calloc(1, sizeof(*rs));
+		if (!rs)
+			return NULL;
+		rs->route = route;
+		s->routes[route->id] = rs;
+	}
+	return rs;
+}
+
+static void keep_slowest(struct route_stats *rs, const struct request *r, uint64_t total)
+{
+	size_t len = r->http.path_len;
+
+	if (rs->slowest.at && total <= rs->slowest.total)
+		return;
+	rs->slowest.total = total;
+	rs->slowest.at = r->arrived;
+	if (!r->head_seen)
+		len = 0;
+	if (len > sizeof(rs->slowest.path) - 1)
+		len = sizeof(rs->slowest.path) - 1;
+	memcpy(rs->slowest.path, r->http.path, len);
+	rs->slowest.path[len] = '\0';
+	rs->slowest.path_len = (uint16_t)len;
+}
+
+static int route_end(struct stats *s, const struct request *r, const int64_t d[LATENCIES])
+{
+	struct route_stats *rs = route_entry(s, route_final(r->route));
+	int err = 0;
+
+	if (!rs)
+		return -ENOMEM;
+	rs->count++;
+	rs->ends[r->end]++;
+	if (r->status_seen)
+		err = status_add(&rs->status, r->status, 1);
+	if (d[LAT_TOTAL] >= 0)
+		keep_slowest(rs, r, (uint64_t)d[LAT_TOTAL]);
+	return latency_add(rs->latency, d) ? -ENOMEM : err;
+}
+
+static int route_stats_merge(struct route_stats *into, const struct route_stats *from)
+{
+	int err;
+
+	into->count += from->count;
+	for (int i = 0; i < REQ_ENDS; i++)
+		into->ends[i] += from->ends[i];
+	if (from->slowest.at && (!into->slowest.at || from->slowest.total > into->slowest.total))
+		into->slowest = from->slowest;
+	err = status_merge(&into->status, &from->status);
+	return latency_merge(into->latency, from->latency) ? -ENOMEM : err;
+}
+
+static int routes_merge(struct stats *into, const struct stats *from)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; i < from->n_routes; i++) {
+		const struct route_stats *rs = from->routes[i];
+		struct route_stats *to;
+
+		if (!rs || !rs->count)
+			continue;
+		to = route_entry(into, route_final(rs->route));
+		if (!to || route_stats_merge(to, rs))
+			err = -ENOMEM;
+	}
+	return err;
+}
+
+/* Puts an entry where its route has gone. The entry is consumed unless there is no room for it. */
+static int route_refile(struct stats *s, struct route_stats *rs)
+{
+	struct route *route = route_final(rs->route);
+	struct route_stats *to;
+	int err;
+
+	if (routes_room(s, route->id))
+		return -ENOMEM;
+	s->routes[rs->route->id] = NULL;
+	to = s->routes[route->id];
+	if (!to) {
+		rs->route = route;
+		s->routes[route->id] = rs;
+		return 0;
+	}
+	err = route_stats_merge(to, rs);
+	route_stats_free(rs);
+	return err;
+}
+
+int stats_fold_routes(struct stats *s)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; i < s->n_routes; i++) {
+		struct route_stats *rs = s->routes[i];
+
+		if (rs && rs->route->folded_into && route_refile(s, rs))
+			err = -ENOMEM;
+	}
+	return err;
+}
+
+/* --- workers */
+
+static int workers_room(struct stats *s)
+{
+	uint32_t cap = s->cap_workers ? s->cap_workers * 2 : 4;
+	struct worker_stats *workers;
+
+	if (s->n_workers < s->cap_workers)
+		return 0;
+	workers = realloc(s->workers, cap * sizeof(*workers));
+	if (!workers)
+		return -ENOMEM;
+	memset(workers + s->cap_workers, 0, (cap - s->cap_workers) * sizeof(*workers));
+	s->workers = workers;
+	s->cap_workers = cap;
+	return 0;
+}
+
+static struct worker_stats *find_worker(struct stats *s, uint32_t pid)
+{
+	for (uint32_t i = 0; i < s->n_workers; i++)
+		if (s->workers[i].pid == pid)
+			return &s->workers[i];
+	return NULL;
+}
+
+/* The entry of a worker, made when there is none; at the bound that of the rest. NULL when out of
+   memory. */
+static struct worker_stats *worker_entry(struct stats *s, uint32_t pid)
+{
+	struct worker_stats *w = find_worker(s, pid);
+
+	if (!w && s->n_workers >= STATS_MAX_WORKERS - 1) {
+		pid = 0;
+		w = find_worker(s, pid);
+	}
+	if (w || workers_room(s))
+		return w;
+	w = &s->workers[s->n_workers++];
+	w->pid = pid;
+	return w;
+}
+
+static int worker_end(struct stats *s, const struct request *r, const int64_t d[LATENCIES])
+{
+	struct worker_stats *w = worker_entry(s, r->pid);
+
+	if (!w)
+		return -ENOMEM;
+	w->requests++;
+	return d[LAT_TOTAL] >= 0 ? hist_add(&w->total, (uint64_t)d[LAT_TOTAL]) : 0;
+}
+
+static int workers_merge(struct stats *into, const struct stats *from)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; i < from->n_workers; i++) {
+		struct worker_stats *w = worker_entry(into, from->workers[i].pid);
+
+		if (!w || hist_merge(&w->total, &from->workers[i].total))
+			err = -ENOMEM;
+		if (w)
+			w->requests += from->workers[i].requests;
+	}
+	return err;
+}
+
+/* Workers come and go, so none is kept; their memory serves the next ones. */
+static void workers_reset(struct stats *s)
+{
+	for (uint32_t i = 0; i < s->n_workers; i++) {
+		s->workers[i].pid = 0;
+		s->workers[i].requests = 0;
+		hist_reset(&s->workers[i].total);
+	}
+	s->n_workers = 0;
+}
+
+/* --- the whole */
+
+struct stats *stats_new(void)
+{
+	return calloc(1, sizeof(struct stats));
+}
+
+void stats_free(struct stats *s)
+{
+	if (!s)
+		return;
+	for (uint32_t i = 0; i < s->n_routes; i++)
+		route_stats_free(s->routes[i]);
+	for (uint32_t i = 0; i < s->cap_workers; i++)
+		hist_free(&s->workers[i].total);
+	for (int i = 0; i < LATENCIES; i++)
+		hist_free(&s->latency[i]);
+	free(s->status.codes);
+	free(s->routes);
+	free(s->workers);
+	free(s);
+}
+
+void stats_reset(struct stats *s, uint64_t from)
+{
+	int64_t open = s->ledger.open;
+
+	s->from = s->to = from;
+	s->ledger = (struct ledger){.carried = open, .open = open};
+	status_reset(&s->status);
+	for (int i = 0; i < LATENCIES; i++)
+		hist_reset(&s->latency[i]);
+	for (uint32_t i = 0; i < s->n_routes; i++)
+		if (s->routes[i])
+			route_stats_reset(s->routes[i]);
+	workers_reset(s);
+}
+
+void stats_begin(struct stats *s, const struct request *r)
+{
+	(void)r;
+	s->ledger.started++;
+	s->ledger.open++;
+}
+
+void stats_retract(struct stats *s, const struct request *r)
+{
+	(void)r;
+	s->ledger.started--;
+	s->ledger.open--;
+}
+
+static uint64_t *ledger_end(struct ledger *l, enum request_end end)
+{
+	switch (end) {
+	case REQ_OK:
+		return &l->ok;
+	case REQ_CLIENT_CLOSED:
+		return &l->client_closed;
+	case REQ_SERVER_CLOSED:
+		return &l->server_closed;
+	case REQ_UPGRADED:
+		return &l->upgraded;
+	case REQ_UNKNOWN:
+		return &l->unknown;
+	case REQ_OPEN:
+	case REQ_ENDS:
+		break;
+	}
+	return NULL;
+}
+
+int stats_end(struct stats *s, const struct request *r)
+{
+	uint64_t *end = ledger_end(&s->ledger, r->end);
+	int64_t d[LATENCIES];
+	int err = 0;
+
+	if (!end)
+		return -EINVAL;
+	++*end;
+	s->ledger.open--;
+	durations(r, d);
+	if (latency_add(s->latency, d))
+		err = -ENOMEM;
+	if (r->status_seen && status_add(&s->status, r->status, 1))
+		err = -ENOMEM;
+	if (r->route && route_end(s, r, d))
+		err = -ENOMEM;
+	/* Until it is read its pid is the listener's, which may be no worker at all. */
+	if ((r->read || r->head) && worker_end(s, r, d))
+		err = -ENOMEM;
+	return err;
+}
+
+static void ledger_merge(struct ledger *into, const struct ledger *from)
+{
+	into->started += from->started;
+	into->ok += from->ok;
+	into->client_closed += from->client_closed;
+	into->server_closed += from->server_closed;
+	into->upgraded += from->upgraded;
+	into->unknown += from->unknown;
+	into->open = from->open;
+	into->not_http += from->not_http;
+	into->late_attached += from->late_attached;
+	into->evicted += from->evicted;
+}
+
+/* No stretch at all, as stats_new() makes it. */
+static bool is_blank(const struct stats *s)
+{
+	static const struct ledger zero;
+
+	return !s->from && !s->to && !memcmp(&s->ledger, &zero, sizeof(zero));
+}
+
+int stats_merge(struct stats *into, const struct stats *from)
+{
+	int err = 0;
+
+	if (is_blank(from))
+		return 0;
+	if (is_blank(into)) {
+		into->from = from->from;
+		into->ledger.carried = from->ledger.carried;
+	}
+	into->to = from->to;
+	ledger_merge(&into->ledger, &from->ledger);
+	if (status_merge(&into->status, &from->status))
+		err = -ENOMEM;
+	if (latency_merge(into->latency, from->latency))
+		err = -ENOMEM;
+	if (routes_merge(into, from))
+		err = -ENOMEM;
+	if (workers_merge(into, from))
+		err = -ENOMEM;
+	return err;
+}
+
+bool ledger_balances(const struct ledger *l)
+{
+	uint64_t ended = l->ok + l->client_closed + l->server_closed + l->upgraded + l->unknown;
+
+	/* Unsigned, so that numbers from a hostile file cannot overflow; they may be negative. */
+	return (uint64_t)l->carried + (uint64_t)l->started == ended + (uint64_t)l->open;
+}

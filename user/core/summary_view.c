@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * summary_view.c - a summary's contents in the order and shape in which every sink shows them.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "summary.h"
+
+char *summary_count(char *buf, size_t size, uint64_t n)
+{
+	char digits[24];
+	int len = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)n);
+	size_t out = 0;
+
+	for (int i = 0; i < len && out + 2 < size; i++) {
+		if (i && (len - i) % 3 == 0)
+			buf[out++] = ',';
+		buf[out++] = digits[i];
+	}
+	buf[out] = '\0';
+	return buf;
+}
+
+/* Whether a comes before b: more time first, then the older route. */
+static bool before(const struct route_stats *a, const struct route_stats *b)
+{
+	if (a->latency[LAT_TOTAL].sum != b->latency[LAT_TOTAL].sum)
+		return a->latency[LAT_TOTAL].sum > b->latency[LAT_TOTAL].sum;
+	return a->route->id < b->route->id;
+}
+
+const struct route_stats *summary_next_route(const struct stats *st, const struct route_stats *prev)
+{
+	const struct route_stats *next = NULL;
+
+	for (uint32_t i = 0; i < st->n_routes; i++) {
+		const struct route_stats *r = st->routes[i];
+
+		if (!r || !r->count || (prev && !before(prev, r)))
+			continue;
+		if (!next || before(r, next))
+			next = r;
+	}
+	return next;
+}
+
+static struct summary_worker_row *row_of(struct summary_worker_row *rows, uint32_t *n, uint32_t max,
+					 uint32_t pid)
+{
+	for (uint32_t i = 0; i < *n; i++)
+		if (rows[i].pid == pid)
+			return &rows[i];
+	if (*n == max)
+		return NULL;
+	rows[*n] = (struct summary_worker_row){.pid = pid};
+	return &rows[(*n)++];
+}
+
+/* What the list of open requests tells of each worker; it is cut at SUMMARY_MAX_OPEN. */
+static void view_open(const struct summary *s, struct summary_worker_row *row)
+{
+	uint64_t open = 0;
+
+	for (uint32_t i = 0; i < s->n_open; i++) {
+		const struct summary_open *o = &s->open[i];
+
+		if (o->request->pid != row->pid)
+			continue;
+		open++;
+		if (!row->waits && (o->phase == PHASE_QUEUE || o->phase == PHASE_APP))
+			row->waits = o;
+	}
+	if (!row->open_known && (int64_t)s->n_open >= s->stats->ledger.open) {
+		row->open_known = true;
+		row->open = open;
+	}
+}
+
+static int by_pid(const void *a, const void *b)
+{
+	uint32_t x = ((const struct summary_worker_row *)a)->pid;
+	uint32_t y = ((const struct summary_worker_row *)b)->pid;
+
+	return (x > y) - (x < y);
+}
+
+uint32_t summary_workers(const struct summary *s, struct summary_worker_row *rows, uint32_t max)
+{
+	struct summary_worker_row *row;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < s->n_workers; i++) {
+		row = row_of(rows, &n, max, s->workers[i].pid);
+		if (!row)
+			break;
+		row->open_known = true;
+		row->open = s->workers[i].open;
+	}
+	for (uint32_t i = 0; i < s->stats->n_workers; i++) {
+		const struct worker_stats *w = &s->stats->workers[i];
+
+		row = w->requests ? row_of(rows, &n, max, w->pid) : NULL;
+		if (!row)
+			continue;
+		row->requests = w->requests;
+		row->total = &w->total;
+	}
+	for (uint32_t i = 0; i < s->n_open; i++)
+		if (s->open[i].request->read) /* before that, the pid is the listener's */
+			row_of(rows, &n, max, s->open[i].request->pid);
+	for (uint32_t i = 0; i < n; i++)
+		view_open(s, &rows[i]);
+	qsort(rows, n, sizeof(*rows), by_pid);
+	return n;
+}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "conn.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct tracer *tracer_new(const struct tracer_options *options, struct router *router,
+			  const struct request_sink *sink)
+{
+	struct tracer *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->options = *options;
+	t->router = router;
+	t->sink = *sink;
+	hashmap_init(&t->conns);
+	pool_init(&t->conn_pool, sizeof(struct conn) + 2 * http1_size(), options->max_conns);
+	pool_init(&t->request_pool, sizeof(struct request), options->max_open);
+	pool_init(&t->head_pool, sizeof(struct http1_head), options->max_open);
+	return t;
+}
+
+void tracer_free(struct tracer *t)
+{
+	if (!t)
+		return;
+	pool_destroy(&t->conn_pool);
+	pool_destroy(&t->request_pool);
+	pool_destroy(&t->head_pool);
+	hashmap_free(&t->conns);
+	free(t);
+}
+
+const struct tracer_counts *tracer_counts(const struct tracer *t)
+{
+	return &t->counts;
+}
+
+static struct conn *conn_meet(struct tracer *t, uint64_t id)
+{
+	struct conn *c = conn_new(t, id);
+
+	if (!c)
+		t->counts.evicted++;
+	return c;
+}
+
+/*
+ * A connection that existed before: whether a message boundary lies here is told by what was moved
+ * last. After a send the server waits for a request; after a receive an exchange is under way that
+ * began unseen. A unix socket does not tell; the next input decides by its looks.
+ */
+static void open_late(struct conn *c, const struct rs_ev_open *o)
+{
+	bool under_way = o->last_in > o->last_out;
+
+	c->last_in = o->last_in;
+	c->last_out = o->last_out;
+	c->late = under_way;
+	c->state = under_way ? CONN_WAIT_OUT : CONN_WAIT_IN;
+}
+
+static void take_open(struct tracer *t, struct conn *c, const struct event *e)
+{
+	const struct rs_ev_open *o = e->open;
+
+	(void)t;
+	c->pid = e->h->tgid;
+	c->established = o->established;
+	c->accepted = e->h->flags & RS_F_LATE ? 0 : e->h->ts;
+	c->peer = o->peer;
+	c->unix_socket = e->h->flags & RS_F_POS_COUNTED;
+	c->pending = false;
+	if (c->first && !c->first->accepted && c->requests == 1)
+		c->first->accepted = c->accepted;
+	if (c->seq != 1) /* known from a census already: its positions stand */
+		return;
+	c->in = o->in_pos;
+	c->out = o->out_pos;
+	if (e->h->flags & RS_F_LATE)
+		open_late(c, o);
+	/* bytes that came before we watched have no stamp; a watched connection's have theirs */
+	if (c->unix_socket)
+		c->first_unknown = o->in_end != o->in_pos;
+	else if ((e->h->flags & RS_F_LATE) || !o->established)
+		c->in_unknown = o->in_end;
+}
+
+/* The sequence number tells whether events of this connection were lost before this one. */
+static bool sequence_ok(struct tracer *t, struct conn *c, const struct event *e)
+{
+	uint32_t seq = e->h->seq;
+
+	if (seq <= c->seq)
+		return false; /* its place in the ring came after a later one: counted as lost already */
+	if (seq != c->seq + 1) {
+		t->counts.gaps++;
+		t->counts.lost += seq - c->seq - 1;
+		conn_lost(t, c, e->h->ts);
+		if (!c->seq)
+			c->state = CONN_WAIT_OUT;
+	}
+	c->seq = seq;
+	return true;
+}
+
+static void take(struct tracer *t, const struct event *e)
+{
+	struct conn *c = hashmap_get(&t->conns, e->h->conn);
+
+	if (!c) {
+		c = conn_meet(t, e->h->conn);
+		if (c)
+			c->met = e->h->ts;
+	}
+	if (!c || !sequence_ok(t, c, e))
+		return;
+	switch (e->h->type) {
+	case RS_EV_OPEN:
+		take_open(t, c, e);
+		break;
+	case RS_EV_IN:
+		conn_input(t, c, e);
+		break;
+	case RS_EV_OUT:
+		conn_output(t, c, e);
+		break;
+	case RS_EV_EOF:
+		c->peer_fin = e->h->ts;
+		break;
+	case RS_EV_CLOSE:
+		conn_close(t, c, e);
+		break;
+	}
+}
+
+int tracer_event(struct tracer *t, const void *record, size_t size)
+{
+	struct event e;
+
+	t->counts.events++;
+	if (event_decode(record, size, &e)) {
+		t->counts.malformed++;
+		return -EINVAL;
+	}
+	if (e.h->conn)
+		take(t, &e);
+	return 0;
+}
+
+void tracer_process_gone(struct tracer *t, uint32_t pid, uint64_t now)
+{
+	struct hashmap_iter it;
+
+	hashmap_iter_init(&it, &t->conns);
+	while (hashmap_next(&it)) {
+		struct conn *c = it.value;
+
+		if (!c->unix_socket || c->pid != pid)
+			continue;
+		while (c->first)
+			conn_end_first(t, c, c->peer_fin ? REQ_CLIENT_CLOSED : REQ_SERVER_CLOSED,
+				       c->peer_fin ? c->peer_fin : now);
+		conn_free(t, c);
+	}
+}
+
+void tracer_visit_open(struct tracer *t, tracer_visit visit, void *ctx)
+{
+	struct hashmap_iter it;
+
+	hashmap_iter_init(&it, &t->conns);
+	while (hashmap_next(&it)) {
+		struct conn *c = it.value;
+
+		for (struct request *r = c->first; r; r = r->next)
+			visit(ctx, r);
+	}
+}
+
+uint64_t tracer_late_hung(struct tracer *t, uint64_t *since)
+{
+	struct hashmap_iter it;
+	uint64_t n = 0;
+
+	*since = 0;
+	hashmap_iter_init(&it, &t->conns);
+	while (hashmap_next(&it)) {
+		struct conn *c = it.value;
+
+		if (!c->late || c->state != CONN_WAIT_OUT || c->last_in <= c->last_out)
+			continue;
+		n++;
+		if (!*since || c->last_in < *since)
+			*since = c->last_in;
+	}
+	return n;
+}

@@ -1,0 +1,458 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "session_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "exit.h"
+
+#define DRAIN_MS   10	       /* the ring is looked at this often; nothing wakes us per event */
+#define REFRESH_NS 200000000ULL /* deaths whose event was lost are noticed this often */
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return t.tv_sec * 1000000000ULL + t.tv_nsec;
+}
+
+uint64_t session_now(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
+}
+
+const char *session_host(const struct session *s)
+{
+	return s->host;
+}
+
+const char *session_target(const struct session *s)
+{
+	return s->target.name;
+}
+
+int64_t session_wall_offset(const struct session *s)
+{
+	return s->wall_offset;
+}
+
+void session_stop(struct session *s)
+{
+	s->stop = true;
+}
+
+bool session_saw_nothing(const struct session *s)
+{
+	return !s->capture || (!s->total->ledger.started && !target_alive(&s->target));
+}
+
+/* --- requests into the statistics */
+
+static struct stats *current(struct session *s)
+{
+	return s->window ? s->window[s->window_at] : NULL;
+}
+
+static void on_begin(void *ctx, const struct request *r)
+{
+	struct session *s = ctx;
+
+	stats_begin(s->total, r);
+	if (current(s))
+		stats_begin(current(s), r);
+}
+
+static void on_end(void *ctx, const struct request *r)
+{
+	struct session *s = ctx;
+
+	if (stats_end(s->total, r) || (current(s) && stats_end(current(s), r)))
+		s->failed = true;
+	if (s->cb.ended)
+		s->cb.ended(s->cb.ctx, r);
+}
+
+static void on_retract(void *ctx, const struct request *r)
+{
+	struct session *s = ctx;
+
+	stats_retract(s->total, r);
+	if (current(s))
+		stats_retract(current(s), r);
+}
+
+/* --- events */
+
+static void on_process(struct session *s, const struct rs_ev_proc *e)
+{
+	switch (e->what) {
+	case RS_PROC_FORK:
+		target_add(&s->target, e->h.tgid);
+		break;
+	case RS_PROC_EXEC:
+		target_add(&s->target, e->h.tgid);
+		break;
+	case RS_PROC_JOIN:
+		target_add(&s->target, e->h.tgid);
+		capture_add_process(s->capture, e->h.tgid);
+		break;
+	case RS_PROC_EXIT:
+		target_gone(&s->target, e->h.tgid);
+		tracer_process_gone(s->tracer, e->h.tgid, e->h.ts);
+		capture_forget_process(s->capture, e->h.tgid);
+		break;
+	}
+}
+
+static void on_record(void *ctx, const void *record, size_t size)
+{
+	struct session *s = ctx;
+	const struct rs_event *h = record;
+
+	if (tracer_event(s->tracer, record, size))
+		return;
+	if (h->type == RS_EV_PROC)
+		on_process(s, record);
+}
+
+void session_drain(struct session *s)
+{
+	capture_drain(s->capture, on_record, s);
+}
+
+/* --- the census */
+
+struct census {
+	struct rs_census *list;
+	size_t n, cap;
+};
+
+static void keep_conn(void *ctx, const struct rs_census *k)
+{
+	struct census *c = ctx;
+
+	if (c->n == c->cap) {
+		size_t cap = c->cap ? 2 * c->cap : 64;
+		void *grown = realloc(c->list, cap * sizeof(*c->list));
+
+		if (!grown)
+			return;
+		c->list = grown;
+		c->cap = cap;
+	}
+	c->list[c->n++] = *k;
+}
+
+void session_census(struct session *s)
+{
+	struct census c = {};
+	uint64_t start = session_now();
+
+	if (!s->capture)
+		return;
+	if (!capture_census_conns(s->capture, keep_conn, &c)) {
+		session_drain(s);
+		tracer_census_begin(s->tracer, start);
+		for (size_t i = 0; i < c.n; i++)
+			tracer_census_conn(s->tracer, &c.list[i]);
+		tracer_census_end(s->tracer, start);
+	}
+	free(c.list);
+}
+
+/* --- opening */
+
+static int capture_start(struct session *s, const struct options *o)
+{
+	struct capture_options c = {
+		.pids = s->target.roots,
+		.n_pids = s->target.n_roots,
+		.ports = o->ports,
+		.n_ports = o->n_ports,
+		.ring_kib = o->ring_kib,
+		.snap_in = o->snap_in,
+		.snap_out = o->snap_out,
+		.snap_head = RS_MAX_SNAP,
+		.max_conns = o->max_conns,
+	};
+	char error[512];
+	int err = capture_open(&s->capture, &c, error, sizeof(error));
+
+	if (!err)
+		return 0;
+	capture_close(s->capture);
+	s->capture = NULL;
+	fprintf(stderr, "reqscope: %s\n", error);
+	return exit_of(err);
+}
+
+static int load_routes(struct session *s, const char *file)
+{
+	struct route_error error = {};
+	FILE *f = fopen(file, "re");
+	char *text = NULL;
+	size_t len = 0;
+	int err = 0;
+
+	if (f && getdelim(&text, &len, -1, f) < 0 && ferror(f))
+		err = -errno;
+	if (!f || err) {
+		fprintf(stderr, "reqscope: cannot read %s: %s\n", file, strerror(errno));
+		err = -EINVAL;
+	} else {
+		len = text ? strlen(text) : 0;
+		fseek(f, 0, SEEK_END);
+		if (ftell(f) > 0 && (size_t)ftell(f) > len)
+			len = ftell(f); /* NUL bytes are for the parser to refuse */
+		err = router_load(s->router, text ? text : "", len, &error);
+		if (err)
+			fprintf(stderr, "reqscope: %s:%u: %s\n", file, error.line,
+				err == -ENOMEM ? "out of memory" : error.text);
+	}
+	free(text);
+	if (f)
+		fclose(f);
+	return err ? EXIT_USAGE : 0;
+}
+
+static int core_start(struct session *s, const struct options *o)
+{
+	struct tracer_options t = {.max_conns = o->max_conns, .max_open = o->max_open};
+	struct request_sink sink = {s, on_begin, on_end, on_retract};
+
+	s->router = router_new(o->max_routes);
+	s->tracer = s->router ? tracer_new(&t, s->router, &sink) : NULL;
+	s->total = stats_new();
+	if (!s->tracer || !s->total || snapshot_new(s)) {
+		fprintf(stderr, "reqscope: out of memory\n");
+		return EXIT_RUNTIME;
+	}
+	return o->routes_file ? load_routes(s, o->routes_file) : 0;
+}
+
+static void say_attached(const struct session *s)
+{
+	const struct target *t = &s->target;
+
+	fprintf(stderr, "reqscope: attached pid=");
+	for (uint32_t i = 0; i < t->n_roots; i++)
+		fprintf(stderr, "%s%u", i ? "," : "", t->roots[i]);
+	fprintf(stderr, " ports=");
+	for (uint32_t i = 0; i < t->server.n_ports; i++)
+		fprintf(stderr, "%s%u", i ? "," : "", t->server.ports[i]);
+	if (!t->server.n_ports)
+		fprintf(stderr, "%s", t->server.addresses[0] ? t->server.addresses : "none");
+	fprintf(stderr, " probes=%u\n", capture_programs(s->capture));
+}
+
+static void name_host(struct session *s)
+{
+	struct utsname u;
+
+	if (uname(&u))
+		return;
+	snprintf(s->host, sizeof(s->host), "%s", u.nodename);
+	snprintf(s->kernel, sizeof(s->kernel), "%s", u.release);
+}
+
+static int attach(struct session *s, const struct options *o)
+{
+	int code = target_find(&s->target, o);
+
+	s->started = session_now();
+	if (code)
+		return code;
+	code = capture_start(s, o);
+	s->started = session_now();
+	stats_reset(s->total, s->started);
+	if (!code)
+		say_attached(s);
+	if (!code && o->verbose)
+		fprintf(stderr, "reqscope: arrival stamps from %s, ring %u KiB\n",
+			capture_arrival_hook(s->capture), o->ring_kib);
+	return code;
+}
+
+int session_open(struct session **out, const struct options *o, const struct session_callbacks *cb)
+{
+	struct session *s = calloc(1, sizeof(*s));
+	int code;
+
+	*out = s;
+	if (!s)
+		return EXIT_RUNTIME;
+	s->options = o;
+	s->cb = *cb;
+	name_host(s);
+	s->wall_offset = (int64_t)(clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC));
+	if (o->insight && strcmp(o->insight, "off"))
+		fprintf(stderr, "reqscope: --insight %s: this version reads sockets only\n", o->insight);
+	code = core_start(s, o);
+	return code ? code : attach(s, o);
+}
+
+void session_close(struct session *s)
+{
+	if (!s)
+		return;
+	capture_close(s->capture);
+	tracer_free(s->tracer);
+	router_free(s->router);
+	snapshot_free(s);
+	for (unsigned i = 0; i < s->n_window; i++)
+		stats_free(s->window[i]);
+	free(s->window);
+	stats_free(s->merged);
+	stats_free(s->total);
+	target_free(&s->target);
+	free(s);
+}
+
+/* --- the sliding window */
+
+int session_slide(struct session *s, unsigned seconds)
+{
+	s->window = calloc(seconds, sizeof(*s->window));
+	if (!s->window)
+		return -ENOMEM;
+	for (s->n_window = 0; s->n_window < seconds; s->n_window++) {
+		s->window[s->n_window] = stats_new();
+		if (!s->window[s->n_window])
+			return -ENOMEM;
+	}
+	stats_reset(s->window[0], s->started);
+	s->window_edge = s->started + 1000000000ULL;
+	return 0;
+}
+
+/* The next stretch begins where this one ends, with what is open then. */
+static void window_advance(struct session *s, uint64_t now)
+{
+	while (s->window && now >= s->window_edge) {
+		struct stats *old = current(s), *next;
+		int64_t open = old->ledger.open;
+
+		old->to = s->window_edge;
+		s->window_at = (s->window_at + 1) % s->n_window;
+		if (s->window_filled < s->n_window - 1)
+			s->window_filled++;
+		next = current(s);
+		stats_reset(next, s->window_edge);
+		next->ledger.carried = next->ledger.open = open;
+		s->window_edge += 1000000000ULL;
+	}
+}
+
+/* --- the loop */
+
+static int open_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGHUP);
+	sigprocmask(SIG_BLOCK, set, NULL);
+	return signalfd(-1, set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+struct stuck_walk {
+	struct session *s;
+	uint64_t now, limit;
+};
+
+static void tell_stuck(void *ctx, struct request *r)
+{
+	struct stuck_walk *w = ctx;
+
+	if (r->stuck_reported || request_age(r, w->now) < w->limit)
+		return;
+	r->stuck_reported = true;
+	w->s->cb.stuck(w->s->cb.ctx, r, w->now);
+}
+
+/* The kernel is asked first: what it knows to be answered must not be called stuck. */
+static void look_for_stuck(struct session *s, uint64_t now)
+{
+	struct stuck_walk w = {s, now, (uint64_t)(s->options->rules.stuck_ms * 1e6)};
+
+	session_census(s);
+	tracer_visit_open(s->tracer, tell_stuck, &w);
+}
+
+static int loop_step(struct session *s, struct pollfd *fds)
+{
+	int n = poll(fds, 3, DRAIN_MS);
+
+	if (n < 0 && errno != EINTR)
+		return -errno;
+	s->now = session_now();
+	window_advance(s, s->now);
+	session_drain(s);
+	if (n > 0 && fds[1].revents)
+		return 1;
+	if (n > 0 && fds[2].revents && s->cb.input && s->cb.input(s->cb.ctx))
+		return 1;
+	return s->cb.drained ? s->cb.drained(s->cb.ctx) : 0;
+}
+
+/* With --port the target may come back; otherwise it is over when its last process has ended. */
+static bool over(struct session *s, uint64_t end)
+{
+	if (s->stop || (end && s->now >= end))
+		return true;
+	return !s->options->n_ports && !target_alive(&s->target);
+}
+
+static void periodic(struct session *s, uint64_t *refresh, uint64_t *tick, uint64_t *stuck)
+{
+	if (s->now >= *refresh) {
+		target_refresh(&s->target);
+		*refresh = s->now + REFRESH_NS;
+	}
+	if (s->cb.stuck && s->now >= *stuck) {
+		look_for_stuck(s, s->now);
+		*stuck = s->now + REFRESH_NS;
+	}
+	if (s->cb.tick && s->now >= *tick) {
+		if (s->cb.tick(s->cb.ctx, s->now))
+			s->stop = true;
+		*tick = s->now + s->cb.tick_ns;
+	}
+}
+
+int session_run(struct session *s)
+{
+	uint64_t end = s->options->duration ? s->started + s->options->duration : 0;
+	uint64_t refresh = 0, tick = 0, stuck = 0;
+	struct pollfd fds[3] = {
+		{capture_fd(s->capture), POLLIN, 0},
+		{-1, POLLIN, 0},
+		{s->cb.input ? s->cb.input_fd : -1, POLLIN, 0},
+	};
+	sigset_t signals;
+	int ret = 0;
+
+	fds[1].fd = open_signals(&signals);
+	s->now = session_now();
+	while (!ret && !over(s, end)) {
+		ret = loop_step(s, fds);
+		periodic(s, &refresh, &tick, &stuck);
+	}
+	session_drain(s);
+	close(fds[1].fd);
+	if (ret < 0)
+		fprintf(stderr, "reqscope: %s\n", strerror(-ret));
+	if (s->failed)
+		fprintf(stderr, "reqscope: out of memory: some requests are in the ledger only\n");
+	return ret < 0 ? EXIT_RUNTIME : EXIT_DONE;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * session.h - one run against a live target: finds it, captures, feeds the core, and makes summaries.
+ * Every live verb is a session with another set of callbacks.
+ */
+#ifndef RS_SESSION_H
+#define RS_SESSION_H
+
+#include "options.h"
+#include "core/request.h"
+
+struct session;
+
+/* What a verb wants to hear; any may be NULL. */
+struct session_callbacks {
+	void *ctx;
+	void (*ended)(void *ctx, const struct request *r);
+	/* an open request has passed --stuck-ms, verified against the kernel; once per request */
+	void (*stuck)(void *ctx, const struct request *r, uint64_t now);
+	/* after each drain; non-zero ends the run */
+	int (*drained)(void *ctx);
+	/* every tick_ns; non-zero ends the run */
+	int (*tick)(void *ctx, uint64_t now);
+	uint64_t tick_ns;
+	int input_fd; /* polled too, -1: none */
+	int (*input)(void *ctx); /* non-zero ends the run */
+};
+
+/*
+ * Finds the target, loads, attaches, and says so on stderr. 0 or an exit code, after a message on
+ * stderr. With --port and nobody there the session exists and session_summary() tells `down`.
+ */
+int session_open(struct session **out, const struct options *o, const struct session_callbacks *cb);
+void session_close(struct session *s);
+
+/* Runs until the duration is over, a signal ends it, the target has gone or a callback says so.
+   Returns an exit code. */
+int session_run(struct session *s);
+
+/* Ends the run from within a callback. */
+void session_stop(struct session *s);
+
+/* The state of things since the start, or over the window of session_window(). Valid until the next
+   call. Takes a census first. NULL when out of memory. */
+const struct summary *session_summary(struct session *s);
+
+/* Makes summaries slide over the last `seconds` (at most 600). Before session_run(). */
+int session_slide(struct session *s, unsigned seconds);
+
+const char *session_host(const struct session *s);
+const char *session_target(const struct session *s);
+int64_t session_wall_offset(const struct session *s); /* wall clock - monotonic, ns */
+uint64_t session_now(void); /* monotonic ns */
+/* Nothing of the target was ever seen: no process, or no request before it went. */
+bool session_saw_nothing(const struct session *s);
+
+#endif

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * json.c - the summary as one JSON object, described by docs/summary.schema.json.
+ *
+ * Names are final: add, never rename. A member that was not measured is left out; a distribution
+ * without values keeps count, sum and its empty histogram, so that merging needs no special case.
+ */
+#include <string.h>
+
+#include "../lib/jsonw.h"
+#include "sink.h"
+
+static void put_ms_double(struct jsonw *w, const char *name, double ns)
+{
+	jsonw_double(w, name, ns / 1e6);
+}
+
+/* The exact sum; 64 bits of nanoseconds hold 584 years of it, a merge of many hosts may have more.
+ */
+static void put_sum(struct jsonw *w, const struct hist *h)
+{
+	if (h->sum <= UINT64_MAX)
+		jsonw_ms(w, "sum", (uint64_t)h->sum);
+	else
+		put_ms_double(w, "sum", (double)h->sum);
+}
+
+static void put_buckets(struct jsonw *w, const struct hist *h)
+{
+	int32_t first = 0;
+	uint32_t n = 0;
+
+	hist_range(h, &first, &n);
+	jsonw_object(w, "hist");
+	jsonw_u64(w, "scale", HIST_SCALE);
+	jsonw_u64(w, "zero", h->zero);
+	jsonw_i64(w, "offset", n ? first : 0);
+	jsonw_array(w, "counts");
+	for (uint32_t i = 0; i < n; i++)
+		jsonw_u64(w, NULL, h->counts[first - h->offset + (int32_t)i]);
+	jsonw_array_end(w);
+	jsonw_object_end(w);
+}
+
+static void put_distribution(struct jsonw *w, const char *name, const struct hist *h)
+{
+	static const struct {
+		const char *name;
+		double q;
+	} quantiles[] = {{"p50", .5}, {"p90", .9}, {"p95", .95}, {"p99", .99}, {"p999", .999}};
+
+	jsonw_object(w, name);
+	jsonw_u64(w, "count", h->count);
+	put_sum(w, h);
+	if (h->count) {
+		jsonw_ms(w, "min", h->min);
+		put_ms_double(w, "mean", hist_mean(h));
+		for (size_t i = 0; i < sizeof(quantiles) / sizeof(*quantiles); i++)
+			put_ms_double(w, quantiles[i].name, hist_quantile(h, quantiles[i].q));
+		jsonw_ms(w, "max", h->max);
+	}
+	put_buckets(w, h);
+	jsonw_object_end(w);
+}
+
+static void put_status(struct jsonw *w, const struct status_counts *c)
+{
+	static const char *const names[] = {"", "1xx", "2xx", "3xx", "4xx", "5xx"};
+	char code[8];
+
+	jsonw_object(w, "status");
+	for (int i = 1; i <= 5; i++)
+		jsonw_u64(w, names[i], c->class[i]);
+	jsonw_object_end(w);
+	jsonw_object(w, "codes");
+	for (uint32_t i = 0; i < c->n; i++) {
+		snprintf(code, sizeof(code), "%u", c->codes[i].code);
+		jsonw_u64(w, code, c->codes[i].count);
+	}
+	jsonw_object_end(w);
+}
+
+static void put_host(struct jsonw *w, const struct summary *s)
+{
+	jsonw_object(w, "host");
+	jsonw_string(w, "name", s->host.name);
+	jsonw_string(w, "kernel", s->host.kernel);
+	jsonw_object_end(w);
+}
+
+static void put_generations(struct jsonw *w, const struct summary *s)
+{
+	jsonw_array(w, "generations");
+	for (uint32_t i = 0; i < s->target.n_generations; i++) {
+		const struct summary_generation *g = &s->target.generations[i];
+
+		jsonw_object(w, NULL);
+		jsonw_u64(w, "pid", g->pid);
+		if (g->since_wall_ns)
+			jsonw_time(w, "since", g->since_wall_ns);
+		jsonw_string(w, "version", g->version);
+		jsonw_object_end(w);
+	}
+	jsonw_array_end(w);
+}
+
+static void put_target(struct jsonw *w, const struct summary *s)
+{
+	jsonw_object(w, "target");
+	jsonw_string(w, "name", s->target.name);
+	jsonw_array(w, "pids");
+	for (uint32_t i = 0; i < s->target.n_pids; i++)
+		jsonw_u64(w, NULL, s->target.pids[i]);
+	jsonw_array_end(w);
+	jsonw_array(w, "ports");
+	for (uint32_t i = 0; i < s->target.n_ports; i++)
+		jsonw_u64(w, NULL, s->target.ports[i]);
+	jsonw_array_end(w);
+	jsonw_string(w, "server", s->target.server);
+	jsonw_string(w, "python", s->target.python);
+	put_generations(w, s);
+	jsonw_object_end(w);
+}
+
+static void put_window(struct jsonw *w, const struct summary *s)
+{
+	jsonw_object(w, "window");
+	jsonw_time(w, "start", s->start_wall_ns);
+	jsonw_double(w, "seconds", s->seconds);
+	jsonw_object_end(w);
+}
+
+static void put_verdict(struct jsonw *w, const struct verdict *v)
+{
+	jsonw_object(w, "verdict");
+	jsonw_string(w, "state", verdict_name(v->state));
+	jsonw_array(w, "reasons");
+	for (unsigned i = 0; i < v->n_reasons; i++)
+		jsonw_string(w, NULL, v->reasons[i]);
+	jsonw_array_end(w);
+	jsonw_object_end(w);
+}
+
+static void put_ledger(struct jsonw *w, const struct summary *s)
+{
+	const struct ledger *l = &s->stats->ledger;
+
+	jsonw_object(w, "requests");
+	jsonw_i64(w, "carried", l->carried);
+	jsonw_i64(w, "started", l->started);
+	jsonw_u64(w, "ok", l->ok);
+	jsonw_u64(w, "client_closed", l->client_closed);
+	jsonw_u64(w, "server_closed", l->server_closed);
+	jsonw_u64(w, "upgraded", l->upgraded);
+	jsonw_u64(w, "unknown", l->unknown);
+	jsonw_i64(w, "open", l->open);
+	jsonw_u64(w, "not_http", l->not_http);
+	if (s->seconds > 0)
+		jsonw_double(w, "rate", (double)l->started / s->seconds);
+	jsonw_object_end(w);
+}
+
+/* Of a route only what has values: 256 routes times eight empty histograms would be noise. */
+static void put_latency(struct jsonw *w, const struct hist *latency, bool all)
+{
+	jsonw_object(w, "latency");
+	for (int i = 0; i < LATENCIES; i++)
+		if (all || i == LAT_TOTAL || latency[i].count)
+			put_distribution(w, latency_names[i], &latency[i]);
+	jsonw_object_end(w);
+}
+
+static void put_route(struct jsonw *w, const struct summary *s, const struct route_stats *r)
+{
+	jsonw_object(w, NULL);
+	jsonw_string(w, "method", r->route->method);
+	jsonw_string(w, "route", r->route->template);
+	jsonw_string(w, "place", r->route->place);
+	jsonw_u64(w, "count", r->count);
+	put_status(w, &r->status);
+	put_latency(w, r->latency, false);
+	if (r->latency[LAT_TOTAL].count) {
+		jsonw_object(w, "slowest");
+		jsonw_string_n(w, "path", r->slowest.path, r->slowest.path_len);
+		jsonw_ms(w, "total", r->slowest.total);
+		if (r->slowest.at)
+			jsonw_time(w, "at", r->slowest.at + (uint64_t)s->wall_offset);
+		jsonw_object_end(w);
+	}
+	jsonw_object_end(w);
+}
+
+static void put_routes(struct jsonw *w, const struct summary *s)
+{
+	const struct route_stats *r = NULL;
+
+	jsonw_array(w, "routes");
+	while ((r = summary_next_route(s->stats, r)))
+		put_route(w, s, r);
+	jsonw_array_end(w);
+}
+
+static void put_open(struct jsonw *w, const struct summary *s)
+{
+	jsonw_array(w, "open");
+	for (uint32_t i = 0; i < s->n_open; i++) {
+		const struct summary_open *o = &s->open[i];
+
+		jsonw_object(w, NULL);
+		jsonw_u64(w, "id", o->id);
+		if (o->request->head_seen) {
+			jsonw_string(w, "method", o->request->http.method);
+			jsonw_string_n(w, "path", o->request->http.path, o->request->http.path_len);
+		}
+		jsonw_ms(w, "age", o->age);
+		jsonw_string(w, "phase", request_phase_name(o->phase));
+		if (o->request->pid)
+			jsonw_u64(w, "pid", o->request->pid);
+		jsonw_object_end(w);
+	}
+	jsonw_array_end(w);
+}
+
+static void put_workers(struct jsonw *w, const struct summary *s)
+{
+	struct summary_worker_row rows[SUMMARY_MAX_WORKERS];
+	uint32_t n = summary_workers(s, rows, SUMMARY_MAX_WORKERS);
+
+	jsonw_array(w, "workers");
+	for (uint32_t i = 0; i < n; i++) {
+		jsonw_object(w, NULL);
+		jsonw_u64(w, "pid", rows[i].pid);
+		jsonw_u64(w, "requests", rows[i].requests);
+		if (rows[i].open_known)
+			jsonw_u64(w, "open", rows[i].open);
+		if (rows[i].total && rows[i].total->count)
+			put_ms_double(w, "p99", hist_quantile(rows[i].total, 0.99));
+		jsonw_object_end(w);
+	}
+	jsonw_array_end(w);
+}
+
+static void put_listeners(struct jsonw *w, const struct summary *s)
+{
+	jsonw_array(w, "listeners");
+	for (uint32_t i = 0; i < s->n_listeners; i++) {
+		const struct summary_listener *l = &s->listeners[i];
+
+		jsonw_object(w, NULL);
+		jsonw_string_n(w, "address", l->address, strnlen(l->address, sizeof(l->address)));
+		if (l->counted) {
+			jsonw_u64(w, "accept_queue", l->accept_queue);
+			jsonw_u64(w, "backlog", l->backlog);
+			jsonw_u64(w, "overflows", l->overflows);
+		}
+		jsonw_object_end(w);
+	}
+	jsonw_array_end(w);
+}
+
+static void put_tracer(struct jsonw *w, const struct summary *s)
+{
+	const struct ledger *l = &s->stats->ledger;
+
+	jsonw_object(w, "tracer");
+	jsonw_u64(w, "events", s->tracer.events);
+	jsonw_u64(w, "dropped", s->tracer.dropped);
+	jsonw_u64(w, "unknown", l->unknown);
+	jsonw_u64(w, "late_attached", l->late_attached);
+	jsonw_u64(w, "evicted", l->evicted);
+	jsonw_object(w, "features");
+	for (uint32_t i = 0; i < s->tracer.n_features; i++)
+		jsonw_string(w, s->tracer.features[i].name, s->tracer.features[i].state);
+	jsonw_object_end(w);
+	jsonw_object_end(w);
+}
+
+void sink_summary_json(FILE *f, const struct summary *s)
+{
+	struct jsonw w;
+
+	jsonw_init(&w, f);
+	jsonw_object(&w, NULL);
+	jsonw_string(&w, "schema", "reqscope.summary/1");
+	put_host(&w, s);
+	put_target(&w, s);
+	put_window(&w, s);
+	put_verdict(&w, &s->verdict);
+	put_ledger(&w, s);
+	put_status(&w, &s->stats->status);
+	put_latency(&w, s->stats->latency, true);
+	put_routes(&w, s);
+	put_open(&w, s);
+	put_workers(&w, s);
+	put_listeners(&w, s);
+	put_tracer(&w, s);
+	jsonw_object_end(&w);
+	fputc('\n', f);
+}

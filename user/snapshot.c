@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * snapshot.c - a summary of the state of a session: the statistics, and beside them what only the
+ * kernel and /proc know at this moment.
+ */
+#include "session_priv.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct snapshot {
+	struct summary summary;
+	struct summary_open open[SUMMARY_MAX_OPEN];
+	uint64_t n_open;
+	struct summary_listener listeners[SESSION_MAX_LISTENERS];
+	uint64_t listener_ids[SESSION_MAX_LISTENERS];
+	uint32_t n_listeners;
+	uint32_t pids[TARGET_MAX_PROCESSES];
+	uint16_t ports[SESSION_MAX_LISTENERS];
+	struct summary_generation generations[TARGET_MAX_PROCESSES];
+	struct summary_worker workers[TARGET_MAX_PROCESSES];
+	struct summary_feature features[SESSION_MAX_FEATURES];
+};
+
+int snapshot_new(struct session *s)
+{
+	s->snapshot = calloc(1, sizeof(*s->snapshot));
+	return s->snapshot ? 0 : -ENOMEM;
+}
+
+void snapshot_free(struct session *s)
+{
+	free(s->snapshot);
+}
+
+/* --- open requests: the oldest, in order */
+
+struct open_walk {
+	struct snapshot *n;
+	uint64_t now;
+};
+
+static void note_open(void *ctx, struct request *r)
+{
+	struct open_walk *w = ctx;
+	struct snapshot *n = w->n;
+	uint64_t age = request_age(r, w->now);
+	uint32_t at = n->summary.n_open;
+
+	n->n_open++;
+	if (at == SUMMARY_MAX_OPEN && n->open[at - 1].age >= age)
+		return;
+	if (at < SUMMARY_MAX_OPEN)
+		n->summary.n_open++;
+	else
+		at--;
+	for (; at > 0 && n->open[at - 1].age < age; at--)
+		n->open[at] = n->open[at - 1];
+	n->open[at] = (struct summary_open){
+		.id = r->id,
+		.request = r,
+		.age = age,
+		.phase = request_open_phase(r),
+	};
+}
+
+/* --- listeners and processes */
+
+static void format_listener(struct summary_listener *out, const struct rs_ev_listen *e)
+{
+	char ip[INET6_ADDRSTRLEN] = "?";
+	unsigned len = e->path_len < sizeof(e->path) ? e->path_len : sizeof(e->path);
+
+	if (e->local.family == AF_UNIX) {
+		while (len && !e->path[len - 1]) /* the terminating NUL may be counted */
+			len--;
+		snprintf(out->address, sizeof(out->address), "unix:%s%.*s", e->path[0] ? "" : "@",
+			 (int)(e->path[0] ? len : len ? len - 1 : 0), e->path[0] ? e->path : e->path + 1);
+		return;
+	}
+	inet_ntop(e->local.family, e->local.ip, ip, sizeof(ip));
+	snprintf(out->address, sizeof(out->address),
+		 e->local.family == AF_INET6 ? "[%s]:%u" : "%s:%u", ip, ntohs(e->local.port));
+}
+
+static void add_port(struct snapshot *n, uint16_t port)
+{
+	struct summary *sum = &n->summary;
+
+	for (uint32_t i = 0; i < sum->target.n_ports; i++)
+		if (n->ports[i] == port)
+			return;
+	if (port && sum->target.n_ports < SESSION_MAX_LISTENERS)
+		n->ports[sum->target.n_ports++] = port;
+}
+
+struct listener_walk {
+	struct snapshot *n;
+	struct process *process;
+};
+
+/* Workers share their parent's listener: it counts once. h.conn names the socket. */
+static void note_listener(void *ctx, const struct rs_ev_listen *e)
+{
+	struct listener_walk *w = ctx;
+	struct snapshot *n = w->n;
+	struct summary_listener *l;
+
+	w->process->listens = true;
+	if (e->local.family != AF_UNIX)
+		add_port(n, ntohs(e->local.port));
+	for (uint32_t i = 0; i < n->n_listeners; i++)
+		if (n->listener_ids[i] == e->h.conn)
+			return;
+	if (n->n_listeners == SESSION_MAX_LISTENERS)
+		return;
+	n->listener_ids[n->n_listeners] = e->h.conn;
+	l = &n->listeners[n->n_listeners++];
+	*l = (struct summary_listener){
+		.counted = true,
+		.accept_queue = e->accept_queue,
+		.backlog = e->backlog,
+		.overflows = e->drops,
+	};
+	format_listener(l, e);
+}
+
+static void look_at_processes(struct session *s, struct snapshot *n)
+{
+	struct summary *sum = &n->summary;
+
+	target_refresh(&s->target);
+	for (uint32_t i = 0; i < s->target.n_processes; i++) {
+		struct process *p = &s->target.processes[i];
+		struct listener_walk w = {n, p};
+
+		n->generations[sum->target.n_generations++] =
+			(struct summary_generation){.pid = p->pid, .since_wall_ns = p->since};
+		if (!p->alive)
+			continue;
+		n->pids[sum->target.n_pids++] = p->pid;
+		p->listens = false;
+		if (s->capture)
+			capture_census_listeners(s->capture, p->pid, note_listener, &w);
+		sum->target.alive = true;
+		sum->target.listening |= p->listens;
+	}
+}
+
+/* A process that listens and has no child that does: a supervisor's children serve, not it. */
+static bool serves(const struct target *t, const struct process *p)
+{
+	if (!p->alive || !p->listens)
+		return false;
+	for (uint32_t i = 0; i < t->n_processes; i++)
+		if (t->processes[i].listens && t->processes[i].ppid == p->pid)
+			return false;
+	return true;
+}
+
+static void look_at_workers(struct session *s, struct snapshot *n)
+{
+	struct summary *sum = &n->summary;
+
+	for (uint32_t i = 0; i < s->target.n_processes; i++) {
+		const struct process *p = &s->target.processes[i];
+		uint64_t open = 0;
+
+		if (!serves(&s->target, p))
+			continue;
+		for (uint32_t k = 0; k < sum->n_open; k++)
+			open += n->open[k].request->pid == p->pid;
+		n->workers[sum->n_workers++] = (struct summary_worker){p->pid, open};
+	}
+	sum->workers = n->workers;
+}
+
+/* --- the tracer about itself */
+
+static void add_feature(struct snapshot *n, const char *name, const char *state)
+{
+	n->features[n->summary.tracer.n_features++] = (struct summary_feature){name, state};
+}
+
+static void look_at_tracer(struct session *s, struct snapshot *n, struct stats *st)
+{
+	const struct tracer_counts *c = tracer_counts(s->tracer);
+	struct summary *sum = &n->summary;
+	struct capture_counts k = {};
+	uint64_t lost, since;
+
+	if (s->capture) {
+		capture_counts(s->capture, &k);
+		add_feature(n, "arrival", capture_arrival_hook(s->capture));
+	}
+	add_feature(n, "insight", "off: sockets only");
+	lost = c->lost < k.dropped ? c->lost : k.dropped;
+	sum->tracer.events = k.events;
+	sum->tracer.dropped = k.dropped + k.missed;
+	sum->tracer.unattributed_drops = k.dropped - lost;
+	sum->tracer.features = n->features;
+	sum->tracer.routes_overflow = router_overflow(s->router);
+	st->ledger.not_http = c->not_http;
+	st->ledger.late_attached = c->late_attached;
+	st->ledger.evicted = c->evicted + k.evicted;
+	sum->opaque.tls = c->tls;
+	sum->opaque.http2 = c->http2;
+	sum->opaque.proxy = c->proxy;
+	sum->opaque.other = c->other;
+	sum->late.hung = tracer_late_hung(s->tracer, &since);
+	sum->late.oldest = since && since < s->now ? s->now - since : 0;
+}
+
+/* --- the window */
+
+static struct stats *slide(struct session *s)
+{
+	struct stats *fresh = stats_new();
+	unsigned first = (s->window_at + s->n_window - s->window_filled) % s->n_window;
+
+	if (!fresh)
+		return NULL;
+	stats_free(s->merged);
+	s->merged = fresh;
+	for (unsigned i = 0; i <= s->window_filled; i++)
+		if (stats_merge(fresh, s->window[(first + i) % s->n_window]))
+			s->failed = true;
+	return fresh;
+}
+
+static void describe(struct session *s, struct summary *sum)
+{
+	const struct server *server = &s->target.server;
+
+	sum->host.name = s->host;
+	sum->host.kernel = s->kernel;
+	sum->target.name = s->target.name;
+	sum->target.server = server->kind;
+	sum->target.python = server->python[0] ? server->python : NULL;
+	sum->wall_offset = s->wall_offset;
+	sum->verdict.rules = s->options->rules;
+}
+
+const struct summary *session_summary(struct session *s)
+{
+	struct snapshot *n = s->snapshot;
+	struct summary *sum = &n->summary;
+	struct open_walk walk = {n, 0};
+	struct stats *st;
+
+	session_census(s);
+	s->now = walk.now = session_now();
+	memset(n, 0, sizeof(*n));
+	s->total->to = s->now;
+	if (s->window)
+		s->window[s->window_at]->to = s->now;
+	st = s->window ? slide(s) : s->total;
+	if (!st || stats_fold_routes(st))
+		return NULL;
+	describe(s, sum);
+	sum->stats = st;
+	sum->now = s->now;
+	sum->seconds = (s->now - st->from) / 1e9;
+	sum->start_wall_ns = st->from + s->wall_offset;
+	if (s->window) {
+		sum->overall = s->total;
+		sum->overall_seconds = (s->now - s->started) / 1e9;
+	}
+	sum->open = n->open;
+	tracer_visit_open(s->tracer, note_open, &walk);
+	look_at_processes(s, n);
+	look_at_workers(s, n);
+	look_at_tracer(s, n, st);
+	sum->target.pids = n->pids;
+	sum->target.ports = n->ports;
+	sum->target.generations = n->generations;
+	sum->listeners = n->listeners;
+	sum->n_listeners = n->n_listeners;
+	verdict_decide(sum, &s->options->rules);
+	return sum;
+}
