@@ -116,7 +116,8 @@ int BPF_PROG(on_set_state, struct sock *sk, int oldstate, int newstate)
 	if (!is_inet(family))
 		return 0;
 	now = bpf_ktime_get_ns();
-	if (oldstate == TCP_LISTEN || newstate == TCP_LISTEN) {
+	/* a connection begins as a clone of its listener and leaves LISTEN too, for SYN_RECV */
+	if (newstate == TCP_LISTEN || (oldstate == TCP_LISTEN && newstate == TCP_CLOSE)) {
 		listener_changed(sk, newstate, now);
 		return 0;
 	}

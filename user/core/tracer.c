@@ -72,8 +72,10 @@ static void take_open(struct tracer *t, struct conn *c, const struct event *e)
 	c->peer = o->peer;
 	c->unix_socket = e->h->flags & RS_F_POS_COUNTED;
 	c->pending = false;
-	if (c->first && !c->first->accepted && c->requests == 1)
+	if (c->first && c->requests == 1) { /* the census saw its first request before accept() did */
 		c->first->accepted = c->accepted;
+		c->first->peer = c->peer;
+	}
 	if (c->seq != 1) /* known from a census already: its positions stand */
 		return;
 	c->in = o->in_pos;

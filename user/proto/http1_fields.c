@@ -62,7 +62,8 @@ static const struct field_name *field_lookup(const struct http1 *p, const char *
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && names[i].len <= len; i++) {
 		const struct field_name *f = &names[i];
 
-		if (f->len == len && (f->kinds & 1 << p->kind) && !strncasecmp(f->name, s, len))
+		if (f->len == len && (f->kinds & 1 << p->kind) && (s[0] | 0x20) == f->name[0] &&
+		    !strncasecmp(f->name, s, len))
 			return f;
 	}
 	return NULL;
@@ -319,27 +320,42 @@ static bool quoted(struct http1 *p, uint8_t c)
 	return was || p->quote != NO;
 }
 
-static void collect(struct http1 *p, char c)
+static void collect(struct http1 *p, const void *s, size_t n)
 {
-	if (p->value_len < HTTP1_VALUE_MAX)
-		p->value[p->value_len++] = c;
+	size_t room = HTTP1_VALUE_MAX - p->value_len;
+
+	if (n > room)
+		n = room;
+	memcpy(p->value + p->value_len, s, n);
+	p->value_len += n;
+}
+
+/* How many bytes there are that mean nothing in any value. */
+static size_t plain_run(const uint8_t *s, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && s[i] > ' ' && s[i] != ',' && s[i] != ';' && s[i] != '"' && s[i] != '\\')
+		i++;
+	return i;
 }
 
 /* A bare CR is taken as a space (RFC 9112, 2.2), as is the fold of an obs-fold (5.2). */
 static void value_bytes(struct http1 *p, const uint8_t *s, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
-		bool plain = quoted(p, s[i]);
+	for (size_t i = 0, run; i < n; i += run) {
+		run = plain_run(s + i, n - i) ?: 1;
+		bool in_quotes = quoted(p, s[i]);
 
-		if (!plain && separates(p, s[i])) {
+		if (!in_quotes && separates(p, s[i])) {
 			value_element(p, (char)s[i]);
 		} else if (s[i] == ' ' || s[i] == '\t' || s[i] == '\r') {
 			p->gap = p->value_len > 0;
 		} else {
 			if (p->gap)
-				collect(p, ' ');
+				collect(p, " ", 1);
 			p->gap = false;
-			collect(p, (char)s[i]);
+			collect(p, s + i, run);
 		}
 	}
 }
@@ -374,14 +390,12 @@ static size_t name_bytes(struct http1 *p, const uint8_t *s, size_t n)
 {
 	const uint8_t *colon = memchr(s, ':', n);
 	size_t len = colon ? (size_t)(colon - s) : n;
-	size_t room = HTTP1_VALUE_MAX - p->value_len;
 
 	if (colon && !p->value_len) {
 		name_end(p, (const char *)s, len);
 		return len + 1;
 	}
-	memcpy(p->value + p->value_len, s, len < room ? len : room);
-	p->value_len += len < room ? len : room;
+	collect(p, s, len);
 	if (!colon)
 		return n;
 	name_end(p, p->value, p->value_len);

@@ -229,7 +229,8 @@ static void put_workers(struct jsonw *w, const struct summary *s)
 	jsonw_array(w, "workers");
 	for (uint32_t i = 0; i < n; i++) {
 		jsonw_object(w, NULL);
-		jsonw_u64(w, "pid", rows[i].pid);
+		if (rows[i].pid) /* 0: the rest, beyond the bound */
+			jsonw_u64(w, "pid", rows[i].pid);
 		jsonw_u64(w, "requests", rows[i].requests);
 		if (rows[i].open_known)
 			jsonw_u64(w, "open", rows[i].open);
