@@ -21,22 +21,18 @@ static int64_t span(uint64_t from, uint64_t to)
 	return to - from > SPAN_MAX ? ABSENT : (int64_t)(to - from);
 }
 
-/* Divides the time from the read to the head between a slow client and the application. */
+/*
+ * Divides the time from the read to the head between a slow client and the application. When the
+ * response began before the request was complete, the application did not wait for the rest: all of
+ * it is the application's time.
+ */
 static void split_head(const struct request *r, uint64_t read, uint64_t head, struct phases *p)
 {
-	int64_t whole = span(read, head), recv;
+	int64_t whole = span(read, head);
 
-	if (whole < 0)
+	if (whole < 0 || r->input_lost || (r->received_all && !r->received))
 		return;
-	if (r->received)
-		recv = span(read, r->received);
-	else if (!r->received_all)
-		recv = whole; /* the response did not wait for the rest of the request */
-	else
-		return; /* all was received, nobody knows when */
-	if (recv < 0)
-		return;
-	p->recv = recv < whole ? recv : whole;
+	p->recv = !r->received_all || r->received > head ? 0 : span(read, r->received);
 	p->app = whole - p->recv;
 }
 
@@ -63,8 +59,9 @@ void request_phases(const struct request *r, struct phases *p)
 {
 	*p = (struct phases){ABSENT, ABSENT, ABSENT, ABSENT, ABSENT, ABSENT, ABSENT, ABSENT};
 	split_life(r, p);
-	if (p->queue >= 0 && p->recv >= 0 && p->app >= 0 && p->send >= 0)
-		p->total = p->queue + p->recv + p->app + p->send;
+	/* that is queue + recv + app + send exactly, also when how it divides is not known */
+	if (p->ttfb >= 0 && p->send >= 0)
+		p->total = p->ttfb + p->send;
 	p->accept_wait = span(r->established, r->accepted);
 	if (r->end == REQ_CLIENT_CLOSED && !r->late)
 		p->abandoned = span(r->arrived, r->ended);

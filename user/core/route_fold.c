@@ -200,29 +200,29 @@ size_t route_uuid_length(const char *s, size_t n)
 	return at;
 }
 
-/* Bytes that no name holds, an e-mail address (but not "@me"), or no UTF-8. */
-static bool has_value_bytes(const char *s, size_t n)
+/* All classes that occur; C_VALUE also for an e-mail address (but not "@me") and for no UTF-8. */
+static uint8_t scan(const char *s, size_t n)
 {
+	uint8_t seen = 0;
+
 	for (size_t i = 0; i < n;) {
 		uint8_t c = class_of(s[i]);
 		size_t step = c & C_WIDE ? utf8_length((const unsigned char *)s + i, n - i) : 1;
 
 		if (!step || c & C_VALUE || (s[i] == '@' && i))
-			return true;
+			return C_VALUE;
 		if (step > 1 && (uint8_t)s[i] == 0xc2 && (uint8_t)s[i + 1] < 0xa0)
-			return true; /* C1 controls */
+			return C_VALUE; /* C1 controls */
+		seen |= c;
 		i += step;
 	}
-	return false;
+	return seen;
 }
 
-bool route_is_value(const char *s, size_t n)
+static bool parts_are_value(const char *s, size_t n)
 {
 	struct tally whole = {0};
 
-	if (n > ROUTE_SEGMENT_MAX || has_value_bytes(s, n) ||
-	    (n >= 32 && route_uuid_length(s, n) == n))
-		return true;
 	for (size_t i = 0; i < n;) {
 		struct tally part = {0};
 		size_t start = i;
@@ -237,6 +237,23 @@ bool route_is_value(const char *s, size_t n)
 		i++;
 	}
 	return whole_is_value(&whole) || is_bundle(s, n);
+}
+
+bool route_is_value(const char *s, size_t n)
+{
+	uint8_t seen;
+
+	if (n > ROUTE_SEGMENT_MAX)
+		return true;
+	seen = scan(s, n);
+	if (seen & C_VALUE || seen == (C_DIGIT | C_HEX))
+		return true;
+	/* The common case: without digits, every rule below wants more bytes. */
+	if (!(seen & C_DIGIT) && n < 11)
+		return false;
+	if (n >= 32 && route_uuid_length(s, n) == n)
+		return true;
+	return parts_are_value(s, n);
 }
 
 unsigned route_split(const char *path, size_t len, struct route_seg segs[ROUTE_SEGMENTS + 1])
