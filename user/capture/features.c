@@ -24,56 +24,87 @@ const char *const arrival_hook_names[] = {
 	[ARRIVAL_NONE] = "none",
 };
 
-/* A raw tracepoint with types is there when the kernel's BTF has its typedef. */
-static bool has_tracepoint(const struct btf *btf, const char *name)
+/* What the kernel's BTF is searched for. A raw tracepoint with types is there when its typedef is. */
+enum wanted {
+	W_REQUIRED, /* tracepoints without which nothing works: the first ones */
+	W_DATA_READY = 8,
+	W_TCP_PROBE,
+	W_READABLE,
+	W_ITER_FILE,
+	W_ITER_MAP,
+	W_STORAGE,
+	N_WANTED
+};
+static const struct {
+	uint32_t kind;
+	const char *name;
+} wanted[N_WANTED] = {
+	{BTF_KIND_TYPEDEF, "btf_trace_sys_enter"},
+	{BTF_KIND_TYPEDEF, "btf_trace_sys_exit"},
+	{BTF_KIND_TYPEDEF, "btf_trace_inet_sock_set_state"},
+	{BTF_KIND_TYPEDEF, "btf_trace_tcp_destroy_sock"},
+	{BTF_KIND_TYPEDEF, "btf_trace_tcp_receive_reset"},
+	{BTF_KIND_TYPEDEF, "btf_trace_sched_process_fork"},
+	{BTF_KIND_TYPEDEF, "btf_trace_sched_process_exec"},
+	{BTF_KIND_TYPEDEF, "btf_trace_sched_process_exit"},
+	[W_DATA_READY] = {BTF_KIND_TYPEDEF, "btf_trace_sk_data_ready"},
+	[W_TCP_PROBE] = {BTF_KIND_TYPEDEF, "btf_trace_tcp_probe"},
+	[W_READABLE] = {BTF_KIND_FUNC, "sock_def_readable"},
+	[W_ITER_FILE] = {BTF_KIND_STRUCT, "bpf_iter__task_file"},
+	[W_ITER_MAP] = {BTF_KIND_STRUCT, "bpf_iter__bpf_map_elem"},
+	[W_STORAGE] = {BTF_KIND_STRUCT, "bpf_local_storage"},
+};
+
+/* One pass over some 100,000 types; btf__find_by_name_kind() would make one for each name. */
+static void search_btf(const struct btf *btf, bool found[N_WANTED])
 {
-	char type[96];
+	for (uint32_t id = 1; id < btf__type_cnt(btf); id++) {
+		const struct btf_type *type = btf__type_by_id(btf, id);
+		uint32_t kind = btf_kind(type);
+		const char *name;
 
-	snprintf(type, sizeof(type), "btf_trace_%s", name);
-	return btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF) > 0;
-}
-
-static void probe_tracepoints(struct features *f, const struct btf *btf)
-{
-	static const char *const required[] = {
-		"sys_enter",	     "sys_exit",	  "inet_sock_set_state", "tcp_destroy_sock",
-		"tcp_receive_reset", "sched_process_fork", "sched_process_exec",	 "sched_process_exit",
-	};
-
-	f->tracepoints = true;
-	for (size_t i = 0; i < sizeof(required) / sizeof(*required) && f->tracepoints; i++) {
-		f->tracepoints = has_tracepoint(btf, required[i]);
-		if (!f->tracepoints)
-			snprintf(f->missing, sizeof(f->missing), "%s", required[i]);
+		if (kind != BTF_KIND_TYPEDEF && kind != BTF_KIND_FUNC && kind != BTF_KIND_STRUCT)
+			continue;
+		name = btf__name_by_offset(btf, type->name_off);
+		if (name[0] != 'b' && name[0] != 's')
+			continue;
+		for (int w = 0; w < N_WANTED; w++)
+			if (kind == wanted[w].kind && !strcmp(name, wanted[w].name))
+				found[w] = true;
 	}
 }
 
-/* fentry needs a function that ftrace can patch; a lockdown or a kernel without it refuses at load. */
-static bool fentry_possible(const struct btf *btf)
+/* fentry needs a kernel whose functions can be patched; a lockdown may refuse it all the same, which
+   only loading tells (attach.c). */
+static enum arrival_hook choose_arrival(const bool found[N_WANTED])
 {
-	return btf__find_by_name_kind(btf, "sock_def_readable", BTF_KIND_FUNC) > 0 &&
-	       libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_TRACING, NULL) == 1;
+	if (found[W_DATA_READY])
+		return ARRIVAL_DATA_READY;
+	if (found[W_READABLE])
+		return ARRIVAL_READABLE;
+	return found[W_TCP_PROBE] ? ARRIVAL_TCP_PROBE : ARRIVAL_NONE;
 }
 
 static void probe_btf(struct features *f)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
+	bool found[N_WANTED] = {};
 
 	f->arrival = ARRIVAL_NONE;
 	if (libbpf_get_error(btf))
 		return;
 	f->btf = true;
-	probe_tracepoints(f, btf);
-	if (has_tracepoint(btf, "sk_data_ready"))
-		f->arrival = ARRIVAL_DATA_READY;
-	else if (fentry_possible(btf))
-		f->arrival = ARRIVAL_READABLE;
-	else if (has_tracepoint(btf, "tcp_probe"))
-		f->arrival = ARRIVAL_TCP_PROBE;
-	f->task_storage = btf__find_by_name_kind(btf, "bpf_local_storage", BTF_KIND_STRUCT) > 0 &&
-			  btf__find_by_name_kind(btf, "task_storage_ops", BTF_KIND_VAR) != 0;
-	f->iterators = btf__find_by_name_kind(btf, "bpf_iter__task_file", BTF_KIND_STRUCT) > 0 &&
-		       btf__find_by_name_kind(btf, "bpf_iter__bpf_map_elem", BTF_KIND_STRUCT) > 0;
+	search_btf(btf, found);
+	f->tracepoints = true;
+	for (int w = W_REQUIRED; w < W_DATA_READY && f->tracepoints; w++) {
+		f->tracepoints = found[w];
+		if (!found[w])
+			snprintf(f->missing, sizeof(f->missing), "%s",
+				 wanted[w].name + strlen("btf_trace_"));
+	}
+	f->arrival = choose_arrival(found);
+	f->task_storage = found[W_STORAGE];
+	f->iterators = found[W_ITER_FILE] && found[W_ITER_MAP];
 	btf__free(btf);
 }
 

@@ -105,33 +105,6 @@ int proc_each(int (*visit)(void *ctx, uint32_t pid), void *ctx)
 	return ret;
 }
 
-struct parents {
-	uint32_t (*list)[2]; /* pid, ppid */
-	size_t n, cap;
-};
-
-static int note_parent(void *ctx, uint32_t pid)
-{
-	struct parents *p = ctx;
-	struct proc_info info;
-	char state;
-
-	if (read_stat(pid, &info, &state))
-		return 0;
-	if (p->n == p->cap) {
-		size_t cap = p->cap ? 2 * p->cap : 256;
-		void *grown = realloc(p->list, cap * sizeof(*p->list));
-
-		if (!grown)
-			return -ENOMEM;
-		p->list = grown;
-		p->cap = cap;
-	}
-	p->list[p->n][0] = pid;
-	p->list[p->n++][1] = info.ppid;
-	return 0;
-}
-
 static bool in_tree(const struct proc_tree *t, uint32_t pid)
 {
 	for (uint32_t i = 0; i < t->n; i++)
@@ -140,28 +113,96 @@ static bool in_tree(const struct proc_tree *t, uint32_t pid)
 	return false;
 }
 
+static int tree_add(struct proc_tree *t, uint32_t pid)
+{
+	uint32_t *grown;
+
+	if (in_tree(t, pid))
+		return 0;
+	if (!(t->n & (t->n - 1))) { /* full at each power of two */
+		grown = realloc(t->pids, (t->n ? 2 * t->n : 1) * sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		t->pids = grown;
+	}
+	t->pids[t->n++] = pid;
+	return 0;
+}
+
+/* The children that one thread forked; -ENOENT when the kernel has no such file (CONFIG_PROC_CHILDREN). */
+static int add_children(struct proc_tree *t, uint32_t pid, const char *tid)
+{
+	char path[320];
+	unsigned child;
+	int err = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%u/task/%s/children", pid, tid);
+	f = fopen(path, "re");
+	if (!f)
+		return -ENOENT;
+	while (!err && fscanf(f, "%u", &child) == 1)
+		err = tree_add(t, child);
+	fclose(f);
+	return err;
+}
+
+static int add_all_children(struct proc_tree *t, uint32_t pid)
+{
+	char path[64];
+	struct dirent *d;
+	int err = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%u/task", pid);
+	dir = opendir(path);
+	if (!dir)
+		return 0; /* gone */
+	while (!err && (d = readdir(dir)))
+		if (isdigit((unsigned char)d->d_name[0]))
+			err = add_children(t, pid, d->d_name);
+	closedir(dir);
+	return err == -ENOENT && !proc_alive(pid) ? 0 : err;
+}
+
+static int note_child(void *ctx, uint32_t pid)
+{
+	struct proc_tree *t = ctx;
+	struct proc_info info;
+	char state;
+
+	if (read_stat(pid, &info, &state) || !in_tree(t, info.ppid))
+		return 0;
+	return tree_add(t, pid);
+}
+
+/* Without the children files: every process is asked for its parent until no new one turns up (pids
+   wrap, so a child may stand before its parent). */
+static int descend_by_parents(struct proc_tree *t)
+{
+	uint32_t before;
+	int err = 0;
+
+	do {
+		before = t->n;
+		err = proc_each(note_child, t);
+	} while (!err && t->n != before);
+	return err;
+}
+
 int proc_descendants(uint32_t root, struct proc_tree *tree)
 {
-	struct parents p = {};
-	int err = proc_each(note_parent, &p);
-	uint32_t before;
+	int err;
 
 	*tree = (struct proc_tree){};
-	if (!err && !proc_alive(root))
-		err = -ESRCH;
-	tree->pids = err ? NULL : calloc(p.n + 1, sizeof(*tree->pids));
-	if (!err && !tree->pids)
-		err = -ENOMEM;
-	if (err)
-		goto out;
-	tree->pids[tree->n++] = root;
-	do { /* pids wrap, so a child may stand before its parent */
-		before = tree->n;
-		for (size_t i = 0; i < p.n && tree->n <= p.n; i++)
-			if (in_tree(tree, p.list[i][1]) && !in_tree(tree, p.list[i][0]))
-				tree->pids[tree->n++] = p.list[i][0];
-	} while (tree->n != before);
-out:
-	free(p.list);
+	err = proc_alive(root) ? tree_add(tree, root) : -ESRCH;
+	for (uint32_t i = 0; !err && i < tree->n; i++)
+		err = add_all_children(tree, tree->pids[i]);
+	if (err == -ENOENT)
+		err = descend_by_parents(tree);
+	if (err) {
+		free(tree->pids);
+		*tree = (struct proc_tree){};
+	}
 	return err;
 }
