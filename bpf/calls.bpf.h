@@ -7,26 +7,27 @@
 
 #include "call_class.h"
 
+/* regs is the tracepoint's own argument: the verifier knows its type and allows plain loads. */
 #if defined(__TARGET_ARCH_x86)
 static __always_inline long call_nr(struct pt_regs *regs)
 {
-	return BPF_CORE_READ(regs, orig_ax);
+	return regs->orig_ax;
 }
 /* The argument registers are intact at the return of a system call as well. */
-#define call_arg0(regs) BPF_CORE_READ(regs, di)
-#define call_arg1(regs) BPF_CORE_READ(regs, si)
-#define call_arg2(regs) BPF_CORE_READ(regs, dx)
-#define call_arg3(regs) BPF_CORE_READ(regs, r10)
+#define call_arg0(regs) ((regs)->di)
+#define call_arg1(regs) ((regs)->si)
+#define call_arg2(regs) ((regs)->dx)
+#define call_arg3(regs) ((regs)->r10)
 #elif defined(__TARGET_ARCH_arm64)
 static __always_inline long call_nr(struct pt_regs *regs)
 {
-	return BPF_CORE_READ(regs, syscallno);
+	return regs->syscallno;
 }
 /* x0 carries the result on return; the first argument is kept apart. */
-#define call_arg0(regs) BPF_CORE_READ(regs, orig_x0)
-#define call_arg1(regs) BPF_CORE_READ(regs, regs[1])
-#define call_arg2(regs) BPF_CORE_READ(regs, regs[2])
-#define call_arg3(regs) BPF_CORE_READ(regs, regs[3])
+#define call_arg0(regs) ((regs)->orig_x0)
+#define call_arg1(regs) ((regs)->regs[1])
+#define call_arg2(regs) ((regs)->regs[2])
+#define call_arg3(regs) ((regs)->regs[3])
 #else
 #error "reqscope knows the system call registers of x86_64 and arm64"
 #endif

@@ -6,9 +6,11 @@ import subprocess
 
 import pytest
 
-import client
-import reqscope
-import servers
+pytest.register_assert_rewrite("reqscope", "servers")
+
+import client  # noqa: E402
+import reqscope  # noqa: E402
+import servers  # noqa: E402
 
 CAP_SYS_ADMIN, CAP_PERFMON, CAP_BPF = 21, 38, 39
 

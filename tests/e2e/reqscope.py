@@ -13,7 +13,7 @@ import jsonschema
 from servers import BUILD, TOP
 
 BINARY = os.environ.get("REQSCOPE", os.path.join(BUILD, "reqscope"))
-ATTACHED = re.compile(r"^reqscope: attached pid=\S+ ports=\S* probes=\S+")
+ATTACHED = re.compile(r"^reqscope: attached pid=.+ ports=.* probes=\S+")
 ENDS = ("ok", "client_closed", "server_closed", "upgraded", "unknown")
 PHASES = ("queue", "recv", "app", "send")
 SLACK_MS = 0.05  # by how much `total` may exceed what the client measured
@@ -120,7 +120,9 @@ class Reqscope:
 
 
 def summary(*args, **kw):
-    """Starts `summary --format json`."""
+    """Starts `summary --format json`; without -d it goes on until it is told to end."""
+    if "-d" not in args:
+        args = (*args, "-d", 60)
     return Reqscope("summary", "--format", "json", *args, **kw)
 
 

@@ -34,7 +34,7 @@ def mix():
     jobs += [Job("GET", "/stream/5/2", "/stream/{n}/{ms}") for _ in range(6)]
     jobs += [Job("GET", "/fast", kw={"version": "1.0"}, fresh=True) for _ in range(4)]
     # No Content-Length: to HTTP/1.0 h11 delimits by closing, to 1.1 both chunk.
-    jobs += [Job("GET", "/raw/close", "/raw/{path:path}", fresh=True, kw={"version": v})
+    jobs += [Job("GET", "/raw/close", "/raw/{path}", fresh=True, kw={"version": v})
              for v in ("1.0", "1.1") * 3]
     return jobs
 

@@ -167,6 +167,6 @@ def test_no_utf8(server, truth):
 
 def test_no_terminal(server, truth):
     """Into a pipe: no colour, no redraw."""
-    with reqscope.Reqscope("summary", "-p", server.pid) as scope:
+    with reqscope.Reqscope("summary", "-p", server.pid, "-d", 60) as scope:
         run_jobs(server.address, [Job("GET", "/fast") for _ in range(5)], truth)
         assert "\x1b" not in scope.finish().decode()

@@ -196,7 +196,7 @@ def test_discovery(pool, truth):
     """One server on this host: it is taken. Two: both are listed, with how to choose; exit 2."""
     pool.stop_all()
     server = pool.get(Stack())
-    with reqscope.Reqscope("summary", "--format", "json", attach=False) as scope:
+    with reqscope.summary(attach=False) as scope:
         if scope.err.wait(lambda b: reqscope.ATTACHED.match(b.decode()), 10) is None:
             scope.proc.kill()
             assert str(server.pid) in scope.stderr()

@@ -458,13 +458,21 @@ static void test_request_bodies(void **state)
 static void test_broken_chunks(void **state)
 {
 	static const char *const bodies[] = {
-		"x\r\n",	  "\r\n",
-		";a\r\n",	  " 5\r\n",
-		"5x\r\n",	  "5 x\r\n",
-		"5\rx\n",	  "5\r\r\n",
-		"-5\r\n",	  "3\r\nabcd\r\n",
-		"3\r\nabc\rx\n",  "3\r\nabc\r\r\n",
-		"3\r\nabc;\r\n0", "10000000000000000\r\n",
+		"x\r\n",
+		"\n",
+		"\r\n",
+		";a\r\n",
+		" 5\r\n",
+		"5x\r\n",
+		"5 x\r\n",
+		"5\rx\n",
+		"5\r\r\n",
+		"-5\r\n",
+		"3\r\nabcd\r\n",
+		"3\r\nabc\rx\n",
+		"3\r\nabc\r\r\n",
+		"3\r\nabc;\r\n0",
+		"10000000000000000\r\n",
 	};
 
 	(void)state;
@@ -493,6 +501,8 @@ static void test_responses(void **state)
 		 "H59[200 1.1 close until smuggle] $E"},
 		{"HTTP/1.1 200 OK\nContent-Length: 1\nContent-Length: 2\n\nab",
 		 "H53[200 1.1 smuggle] L $L"},
+		{"HTTP/1.1 200 OK\nTransfer-Encoding: gzip\nContent-Length: x\n\nab",
+		 "H59[200 1.1 close until smuggle] $E"},
 		{"HTTP/1.1 200 OK\nConnection: close\n\n", "H35[200 1.1 close until] $E"},
 		{"HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 304 N\nContent-Length: 7\n\n",
 		 "H27[204 1.1 none] E27 H61[304 1.1 len=7 none] E61 $M"},
@@ -900,6 +910,10 @@ static void test_long_lines(void **state)
 	check_long(HTTP1_REQUEST, "GET /", 'a', 510, " HTTP/1.1\n\n", want);
 	snprintf(want, sizeof(want), "H1028[GET / 1.1 host=%s] E1028 $M", host);
 	check_long(HTTP1_REQUEST, "GET http://", 'a', 1006, " HTTP/1.1\n\n", want);
+	check_long(HTTP1_REQUEST, "GET ", 'a', 1000, "://h/p HTTP/1.1\n\n",
+		   "H1021[GET /p 1.1 host=h] E1021 $M");
+	check_long(HTTP1_REQUEST, "CONNECT u:", 'a', 1000, "@h:1 HTTP/1.1\n\n",
+		   "H1025[CONNECT h:1 1.1] E1025 $M");
 	check_long(HTTP1_REQUEST, "GET / HTTP/1.1\nHost: ", 'a', 1005, "\n\n", want);
 	check_long(HTTP1_REQUEST, "GET / HTTP/1.1\n", 'a', max - 1, "\n\n",
 		   "H1048592[GET / 1.1] E1048592 $M");

@@ -60,9 +60,8 @@ struct http1 {
 	uint8_t quote; /* within a quoted string of the value */
 	uint8_t cache; /* parameters of one Cache-Status member */
 	uint8_t value_len;
-	bool gap;    /* white space is due before the next byte of the value */
-	bool expect; /* http1_expect() */
-	bool to_head;
+	bool gap;     /* white space is due before the next byte of the value */
+	bool to_head; /* http1_expect() */
 	bool to_connect;
 	char value[HTTP1_VALUE_MAX];
 };

@@ -263,5 +263,5 @@ bool http1_status_bytes(struct http1 *p, const uint8_t *s, size_t n)
 
 bool http1_status_end(struct http1 *p)
 {
-	return p->matched >= VERSION_LEN + 5 && p->head->status >= 100;
+	return p->head->status >= 100; /* three digits, then */
 }

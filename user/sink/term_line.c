@@ -74,27 +74,35 @@ void line_text(struct line *l, enum style style, const char *text)
 {
 	const unsigned char *p = (const unsigned char *)text;
 	size_t left = strlen(text);
+	unsigned spaces = 0;
 	bool colour = l->o->colour && style != STYLE_PLAIN;
 
+	for (; *p == ' '; p++, left--)
+		l->next++;
 	if (!left || l->next >= l->width)
 		return;
 	fill(l);
 	if (colour)
 		put(l, sgr[style], strlen(sgr[style]));
-	while (left && l->at < l->width && l->len < sizeof(l->buf) - 16) {
+	while (left && l->at + spaces < l->width && l->len < sizeof(l->buf) - 16) {
 		size_t n = utf8_length(p, left), step = n ? n : 1;
 
-		if (is_printable(l, p, n))
-			put(l, p, n);
-		else
-			put(l, "?", 1);
-		l->at++;
+		if (*p == ' ') { /* as above: only once something follows */
+			spaces++;
+		} else {
+			l->next = l->at + spaces;
+			fill(l);
+			put(l, is_printable(l, p, n) ? (const char *)p : "?",
+			    is_printable(l, p, n) ? n : 1);
+			l->at++;
+			spaces = 0;
+		}
 		p += step;
 		left -= step;
 	}
 	if (colour)
 		put(l, SGR_RESET, strlen(SGR_RESET));
-	l->next = l->at;
+	l->next = l->at + spaces;
 }
 
 void line_printf(struct line *l, enum style style, const char *format, ...)

@@ -4,6 +4,7 @@
  * from line to line. A stamp or phase that is not known is left out, or "-".
  */
 #include <arpa/inet.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -223,21 +224,22 @@ static void put_durations(struct line *l, const struct phases *p)
 		line_duration(l, STYLE_PLAIN, W_PHASE, (double)p->send);
 }
 
+/* What else is to be said of a request: in full, and in brief where its path needs the room. */
 struct remark {
 	enum style style;
-	char text[64];
+	char full[64], brief[48];
 };
 
-static void remark_after(struct remark *m, enum style style, const char *what, int64_t ns)
+static void __attribute__((format(printf, 3, 4)))
+remark(struct remark *m, enum style style, const char *format, ...)
 {
-	char words[UNITS_MAX];
+	va_list args;
 
+	va_start(args, format);
+	vsnprintf(m->full, sizeof(m->full), format, args);
+	va_end(args);
+	snprintf(m->brief, sizeof(m->brief), "%.*s", (int)sizeof(m->brief) - 1, m->full);
 	m->style = style;
-	if (ns >= 0)
-		snprintf(m->text, sizeof(m->text), "%s after %s", what,
-			 units_duration(words, sizeof(words), (double)ns));
-	else
-		snprintf(m->text, sizeof(m->text), "%s", what);
 }
 
 /* A phase that has no column here but took most of the time. */
@@ -247,38 +249,55 @@ static void remark_phase(struct remark *m, const struct phases *p)
 	int64_t ns = p->recv > p->send ? p->recv : p->send;
 	char words[UNITS_MAX];
 
-	if (p->total <= 0 || ns * 2 < p->total)
+	if (p->total > 0 && ns * 2 > p->total)
+		remark(m, STYLE_CYAN, "%s %s", name,
+		       units_duration(words, sizeof(words), (double)ns));
+}
+
+static void remark_open(struct remark *m, const struct trace_context *c, const struct request *r)
+{
+	const char *phase = request_phase_name(request_open_phase(r));
+	char age[UNITS_MAX];
+
+	units_duration(age, sizeof(age), (double)request_age(r, c->now));
+	remark(m, STYLE_YELLOW, "open in %s for %s", phase, age);
+	snprintf(m->brief, sizeof(m->brief), "%s in %s", age, phase);
+}
+
+static void remark_closed(struct remark *m, const struct request *r)
+{
+	bool client = r->end == REQ_CLIENT_CLOSED;
+	const char *who = client ? "client gone" : "server closed";
+	enum style style = client ? STYLE_YELLOW : STYLE_RED;
+	char words[UNITS_MAX];
+
+	if (r->late || !r->arrived || r->ended < r->arrived) {
+		remark(m, style, "%s", who);
 		return;
-	m->style = STYLE_CYAN;
-	snprintf(m->text, sizeof(m->text), "%s %s", name,
-		 units_duration(words, sizeof(words), (double)ns));
+	}
+	units_duration(words, sizeof(words), (double)(r->ended - r->arrived));
+	remark(m, style, "%s after %s", who, words);
+	snprintf(m->brief, sizeof(m->brief), "%s %s", client ? "gone" : "closed", words);
 }
 
 static void remark_make(struct remark *m, const struct line *l, const struct trace_context *c,
 			const struct request *r, const struct phases *p)
 {
-	int64_t lasted = r->ended && began(r) ? (int64_t)(r->ended - began(r)) : -1;
-	char words[UNITS_MAX];
-
 	*m = (struct remark){0};
 	switch (r->end) {
 	case REQ_OPEN:
-		units_duration(words, sizeof(words), (double)request_age(r, c->now));
-		m->style = STYLE_YELLOW;
-		snprintf(m->text, sizeof(m->text), "open in %s for %s",
-			 request_phase_name(request_open_phase(r)), words);
+		remark_open(m, c, r);
 		break;
 	case REQ_CLIENT_CLOSED:
-		remark_after(m, STYLE_YELLOW, "client gone", lasted);
-		break;
 	case REQ_SERVER_CLOSED:
-		remark_after(m, STYLE_RED, "server closed", lasted);
+		remark_closed(m, r);
 		break;
 	case REQ_UPGRADED:
-		remark_after(m, STYLE_CYAN, "upgraded", -1);
+		remark(m, STYLE_CYAN, "upgraded");
 		break;
 	case REQ_UNKNOWN:
-		remark_after(m, STYLE_DIM, "unknown (events lost)", -1);
+		remark(m, STYLE_DIM, "unknown (events lost)");
+		strcpy(m->brief, "unknown");
 		break;
 	default:
 		if (!has_all_phases(l))
@@ -306,13 +325,23 @@ static void put_route(struct line *l, const struct request *r)
 	line_to(l, column);
 }
 
+static void put_rest(struct line *l, const struct request *r, const struct remark *m)
+{
+	unsigned room = line_room(l), path = r->head_seen ? r->http.path_len + 5u : 14;
+	const char *text = path + 2 + utf8_columns(m->full) <= room ? m->full : m->brief;
+	unsigned wants = *text ? (unsigned)utf8_columns(text) + 2 : 0;
+
+	put_request(l, r, wants < room ? room - wants : 0);
+	line_skip(l, 2);
+	line_text(l, m->style, text);
+}
+
 void sink_trace_text(FILE *f, const struct trace_context *c, const struct request *r,
 		     const struct term_options *o)
 {
 	struct line l;
 	struct phases p;
 	struct remark m;
-	unsigned room, wants;
 
 	line_init(&l, f, o);
 	request_phases(r, &p);
@@ -325,12 +354,6 @@ void sink_trace_text(FILE *f, const struct trace_context *c, const struct reques
 	line_skip(&l, 2);
 	if (has_route(&l))
 		put_route(&l, r);
-	room = line_room(&l);
-	wants = *m.text ? (unsigned)utf8_columns(m.text) + 2 : 0;
-	put_request(&l, r, wants < room ? room - wants : 0);
-	if (*m.text) {
-		line_skip(&l, 2);
-		line_text(&l, m.style, m.text);
-	}
+	put_rest(&l, r, &m);
 	line_end(&l);
 }
