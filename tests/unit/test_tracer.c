@@ -460,6 +460,19 @@ static void test_not_http(void **state)
 	assert_int_equal(tracer_counts(f->h.tracer)->tls, 1);
 }
 
+static void test_proxy_header(void **state)
+{
+	struct fixture *f = *state;
+
+	opened(f);
+	stream_in(&f->s, &f->c, 10 * MS, 11 * MS, "PROXY TCP4 192.0.2.1 192.0.2.2 5000 80\r\n" GET);
+	stream_out(&f->s, &f->c, 20 * MS, OK);
+	check(ended(f, 0), REQ_OK, 200);
+	check_phases(&f->h.ended[0], 1 * MS, 0, 9 * MS, 0);
+	assert_string_equal(f->h.ended[0].route->template, "/items/{id}");
+	assert_int_equal(tracer_counts(f->h.tracer)->not_http, 0);
+}
+
 static void test_census_unread(void **state)
 {
 	struct fixture *f = *state;
@@ -589,6 +602,7 @@ int main(void)
 		TEST(test_late_idle),
 		TEST(test_late_under_way),
 		TEST(test_not_http),
+		TEST(test_proxy_header),
 		TEST(test_census_unread),
 		TEST(test_census_unaccepted),
 		TEST(test_census_lost_answer),

@@ -95,13 +95,29 @@ static size_t skip_newlines(const uint8_t *data, size_t n)
 	return i;
 }
 
+/* A proxy may put a PROXY protocol header before the first request; its sender writes it in one go
+   (haproxy's proxy-protocol.txt, 2). It is skipped. */
+static size_t skip_proxy_header(const struct input *in, const uint8_t *data, size_t n)
+{
+	int length;
+
+	if (in->at || in->c->filling || !n)
+		return 0;
+	length = http1_proxy_header(data, n);
+	return length > 0 ? (size_t)length : 0;
+}
+
 static bool feed(struct input *in, const uint8_t *data, size_t n)
 {
 	struct conn *c = in->c;
 	const uint8_t *start = data, *end = data + n;
-	enum http1_event event;
-	size_t used;
+	enum http1_event event = HTTP1_MORE;
+	size_t used = skip_proxy_header(in, data, n);
 
+	data += used;
+	in->at += used;
+	if (data == end)
+		return true;
 	do {
 		if (http1_at_start(c->in_parser)) {
 			used = skip_newlines(data, end - data);
