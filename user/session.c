@@ -170,6 +170,27 @@ void session_census(struct session *s)
 	free(c.list);
 }
 
+uint32_t session_turned_away(struct session *s, const struct rs_ev_listen *e, bool at_start)
+{
+	uint32_t i = 0;
+
+	while (i < s->n_turned_away && s->turned_away[i].id != e->h.conn)
+		i++;
+	if (i == SESSION_MAX_LISTENERS)
+		return 0;
+	if (i == s->n_turned_away) { /* one that came later has turned nobody away before */
+		s->turned_away[i].id = e->h.conn;
+		s->turned_away[i].drops = at_start ? e->drops : 0;
+		s->n_turned_away++;
+	}
+	return e->drops - s->turned_away[i].drops;
+}
+
+static void note_turned_away(void *ctx, const struct rs_ev_listen *e)
+{
+	session_turned_away(ctx, e, true);
+}
+
 /* --- opening */
 
 static int capture_start(struct session *s, const struct options *o)
@@ -275,6 +296,8 @@ static int attach(struct session *s, const struct options *o)
 	code = capture_start(s, o);
 	s->started = session_now();
 	stats_reset(s->total, s->started);
+	for (uint32_t i = 0; !code && i < s->target.n_processes; i++)
+		capture_census_listeners(s->capture, s->target.processes[i].pid, note_turned_away, s);
 	if (!code)
 		say_attached(s);
 	if (!code && o->verbose)

@@ -26,6 +26,11 @@ struct session {
 	unsigned n_window, window_at, window_filled;
 	uint64_t window_edge; /* end of the current stretch */
 	struct stats *merged; /* scratch for the sliding window */
+	struct {		 /* what listeners had turned away before tracing began */
+		uint64_t id;
+		uint32_t drops;
+	} turned_away[SESSION_MAX_LISTENERS];
+	uint32_t n_turned_away;
 	uint64_t started, now; /* monotonic ns */
 	int64_t wall_offset;
 	char host[65];
@@ -39,6 +44,8 @@ struct session {
 void session_census(struct session *s);
 /* Drains the ring. */
 void session_drain(struct session *s);
+/* What a listener has turned away since it was first seen. */
+uint32_t session_turned_away(struct session *s, const struct rs_ev_listen *e, bool at_start);
 int snapshot_new(struct session *s);
 void snapshot_free(struct session *s);
 

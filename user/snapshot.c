@@ -98,6 +98,7 @@ static void add_port(struct snapshot *n, uint16_t port)
 }
 
 struct listener_walk {
+	struct session *s;
 	struct snapshot *n;
 	struct process *process;
 };
@@ -123,7 +124,7 @@ static void note_listener(void *ctx, const struct rs_ev_listen *e)
 		.counted = true,
 		.accept_queue = e->accept_queue,
 		.backlog = e->backlog,
-		.overflows = e->drops,
+		.overflows = session_turned_away(w->s, e, false),
 	};
 	format_listener(l, e);
 }
@@ -135,7 +136,7 @@ static void look_at_processes(struct session *s, struct snapshot *n)
 	target_refresh(&s->target);
 	for (uint32_t i = 0; i < s->target.n_processes; i++) {
 		struct process *p = &s->target.processes[i];
-		struct listener_walk w = {n, p};
+		struct listener_walk w = {s, n, p};
 
 		n->generations[sum->target.n_generations++] =
 			(struct summary_generation){.pid = p->pid, .since_wall_ns = p->since};

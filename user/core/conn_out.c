@@ -52,6 +52,18 @@ static void next_request(struct conn *c, uint64_t done)
 		c->first->read = done;
 }
 
+/*
+ * A call that finds room hands its bytes over at its entry and returns at once. One on a blocking
+ * socket that had to wait for room hands over its last byte shortly before it returns.
+ */
+#define WAITED_NS 1000000
+static uint64_t last_byte_time(const struct event *e)
+{
+	bool waited = e->data->exit > e->h->ts + WAITED_NS;
+
+	return waited && !(e->h->flags & RS_F_NONBLOCK) ? e->data->exit : e->h->ts;
+}
+
 static void response_complete(struct output *o)
 {
 	struct conn *c = o->c;
@@ -61,10 +73,10 @@ static void response_complete(struct output *o)
 		c->out_started = false;
 		return;
 	}
-	r->done = o->e->h->ts;
+	r->done = last_byte_time(o->e);
 	conn_end_first(o->t, c, REQ_OK, r->done);
 	conn_response_reset(o->t, c);
-	next_request(c, o->e->h->ts);
+	next_request(c, last_byte_time(o->e));
 }
 
 static bool output_event(struct output *o, enum http1_event event)
@@ -193,7 +205,7 @@ void conn_output(struct tracer *t, struct conn *c, const struct event *e)
 		conn_lost(t, c, e->h->ts);
 	}
 	c->out = pos + e->data->len;
-	c->last_out = e->h->ts;
+	c->last_out = last_byte_time(e);
 	if (c->state == CONN_WAIT_OUT || c->state == CONN_WAIT_IN)
 		unseen_response(t, c, e);
 	else if (c->state == CONN_SYNC && c->out_lost)

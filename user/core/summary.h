@@ -51,7 +51,8 @@ struct summary_generation {
 struct summary_listener {
 	char address[120]; /* "127.0.0.1:8000", "[::1]:8000", "unix:/run/app.sock" */
 	bool counted;      /* the following are known */
-	uint64_t accept_queue, backlog, overflows;
+	uint64_t accept_queue, backlog;
+	uint64_t overflows; /* connections and SYNs turned away since tracing began */
 };
 
 struct summary_open {

@@ -378,6 +378,11 @@ static void note_full_queues(const struct summary *s, struct verdict *v)
 			verdict_add(v, v->state,
 				    "the accept queue of %s is full (%s): it turns clients away",
 				    words_address(text, l), words_count(l->accept_queue).s);
+		else if (l->counted && l->overflows)
+			verdict_add(v, v->state,
+				    "the accept queue of %s (backlog %s) overflowed: %s turned away",
+				    words_address(text, l), words_count(l->backlog).s,
+				    words_count(l->overflows).s);
 	}
 }
 
