@@ -176,8 +176,11 @@ static __always_inline void after_accept(long ret, u64 now)
 	if (!sk || !is_stream(file, sk))
 		return;
 	c = conn_lookup(sk);
-	if (!c)
-		c = conn_create(sk, sock_family(sk), CONN_ACCEPTED, 0, 0);
+	if (!c) { /* begun before tracing; of a unix socket's waiting bytes even the positions are not known */
+		bool waiting = sock_family(sk) == AF_UNIX && BPF_CORE_READ(sk, sk_receive_queue.qlen);
+
+		c = conn_create(sk, sock_family(sk), CONN_ACCEPTED, waiting ? RS_F_LATE : 0, 0);
+	}
 	if (!c)
 		return;
 	c->role = CONN_ACCEPTED;

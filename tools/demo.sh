@@ -75,7 +75,7 @@ rc=$?
 kill -0 "$server" 2>/dev/null || fail "the server is gone"
 kill -0 "$load" 2>/dev/null || wait "$load" || fail "the clients failed"
 echo
-say "What was behind it: /checkout raises in one call of five, /reports has a slow"
+say "What was behind it: /checkout raises in two calls of five, /reports has a slow"
 say "tail, and /export blocks the event loop for 150 ms: that is the queue time of"
 say "everybody else. Live, and one line per slow request (--format json for both):"
 show "${sudo:+sudo }$reqscope top"

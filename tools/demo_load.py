@@ -30,9 +30,9 @@ def requests(dice):
             yield "GET", f"/orders/{n}?page=2", b""
         elif roll < 0.84:
             yield "POST", "/orders", b'{"item": %d, "note": "%s"}' % (n, b"x" * dice.randrange(900))
-        elif roll < 0.93:
+        elif roll < 0.915:
             yield "GET", f"/reports/{n}", b""
-        elif roll < 0.97:
+        elif roll < 0.975:
             yield "POST", "/checkout", b'[1, 2, 3]'
         elif roll < 0.995:
             yield "GET", "/feed", b""

@@ -128,6 +128,7 @@ static void on_record(void *ctx, const void *record, size_t size)
 void session_drain(struct session *s)
 {
 	capture_drain(s->capture, on_record, s);
+	tracer_settle(s->tracer);
 }
 
 /* --- the census */
@@ -286,11 +287,25 @@ static void name_host(struct session *s)
 	snprintf(s->kernel, sizeof(s->kernel), "%s", u.release);
 }
 
+/* From the beginning: a signal at any time ends the run normally. */
+static int open_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
 static int attach(struct session *s, const struct options *o)
 {
-	int code = target_find(&s->target, o);
+	int code = target_find(&s->target, o, s->signal_fd);
 
 	s->started = session_now();
+	stats_reset(s->total, s->started);
 	if (code)
 		return code;
 	code = capture_start(s, o);
@@ -316,6 +331,7 @@ int session_open(struct session **out, const struct options *o, const struct ses
 		return EXIT_RUNTIME;
 	s->options = o;
 	s->cb = *cb;
+	s->signal_fd = open_signals();
 	name_host(s);
 	s->wall_offset = (int64_t)(clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC));
 	if (o->insight && strcmp(o->insight, "off"))
@@ -328,6 +344,8 @@ void session_close(struct session *s)
 {
 	if (!s)
 		return;
+	if (s->signal_fd >= 0)
+		close(s->signal_fd);
 	capture_close(s->capture);
 	tracer_free(s->tracer);
 	router_free(s->router);
@@ -377,16 +395,6 @@ static void window_advance(struct session *s, uint64_t now)
 }
 
 /* --- the loop */
-
-static int open_signals(sigset_t *set)
-{
-	sigemptyset(set);
-	sigaddset(set, SIGINT);
-	sigaddset(set, SIGTERM);
-	sigaddset(set, SIGHUP);
-	sigprocmask(SIG_BLOCK, set, NULL);
-	return signalfd(-1, set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
 
 struct stuck_walk {
 	struct session *s;
@@ -459,20 +467,17 @@ int session_run(struct session *s)
 	uint64_t refresh = 0, tick = 0, stuck = 0;
 	struct pollfd fds[3] = {
 		{capture_fd(s->capture), POLLIN, 0},
-		{-1, POLLIN, 0},
+		{s->signal_fd, POLLIN, 0},
 		{s->cb.input ? s->cb.input_fd : -1, POLLIN, 0},
 	};
-	sigset_t signals;
 	int ret = 0;
 
-	fds[1].fd = open_signals(&signals);
 	s->now = session_now();
 	while (!ret && !over(s, end)) {
 		ret = loop_step(s, fds);
 		periodic(s, &refresh, &tick, &stuck);
 	}
 	session_drain(s);
-	close(fds[1].fd);
 	if (ret < 0)
 		fprintf(stderr, "reqscope: %s\n", strerror(-ret));
 	if (s->failed)

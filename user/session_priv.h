@@ -35,6 +35,7 @@ struct session {
 	int64_t wall_offset;
 	char host[65];
 	char kernel[72];
+	int signal_fd; /* SIGINT, SIGTERM, SIGHUP, blocked from the beginning on */
 	bool stop;
 	bool failed; /* out of memory while counting */
 	struct snapshot *snapshot;

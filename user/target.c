@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "target.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "exit.h"
+
+#define WAIT_MS 50 /* how often --wait looks */
 
 static void print_server(const struct server *s)
 {
@@ -36,6 +38,13 @@ static int find_pids(struct target *t, const struct options *o)
 
 		if (discover_describe(o->pids[i], &s)) {
 			fprintf(stderr, "reqscope: no process with pid %u\n", o->pids[i]);
+			return EXIT_TARGET;
+		}
+		if (!s.kind && !s.addresses[0]) {
+			fprintf(stderr,
+				"reqscope: pid %u (%s) is no server: neither it nor a descendant listens on a "
+				"socket\n",
+				o->pids[i], s.name);
 			return EXIT_TARGET;
 		}
 		take_server(t, &s);
@@ -116,14 +125,14 @@ static int nothing(const struct options *o, int code)
 	return code;
 }
 
-int target_find(struct target *t, const struct options *o)
+int target_find(struct target *t, const struct options *o, int signal_fd)
 {
-	struct timespec pause = {.tv_nsec = 50000000};
+	struct pollfd signals = {signal_fd, POLLIN, 0};
 	int code;
 
 	*t = (struct target){.followed = o->ports, .n_followed = o->n_ports};
 	while ((code = find_once(t, o)) == EXIT_TARGET && o->wait && !o->n_pids)
-		if (nanosleep(&pause, NULL))
+		if (poll(&signals, 1, WAIT_MS))
 			break; /* interrupted */
 	name_target(t, o);
 	if (code)

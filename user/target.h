@@ -31,8 +31,9 @@ struct target {
 /*
  * Finds what the options name, or the one server that listens here. 0 or an exit code after a message
  * on stderr. With --port and nobody listening EXIT_TARGET, and t names the port all the same.
+ * --wait is given up when signal_fd becomes readable.
  */
-int target_find(struct target *t, const struct options *o);
+int target_find(struct target *t, const struct options *o, int signal_fd);
 void target_free(struct target *t);
 
 /* A process is there (again); reads from /proc what can be read. */

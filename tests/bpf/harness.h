@@ -17,7 +17,7 @@
 #define BUFFER_BYTES (1 << 20) /* socket buffers: no call of less blocks or is cut short */
 
 struct world {
-	struct pool pool;
+	struct stage stage;
 	struct target target;
 	struct target other; /* a process that is not the target */
 	struct capture *capture;
@@ -65,8 +65,8 @@ HELPER int world_setup(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
 
-	if (!w || pool_open(&w->pool) || target_start(&w->target, &w->pool, 0) ||
-	    target_start(&w->other, &w->pool, 1))
+	if (!w || stage_open(&w->stage) || target_start(&w->target, &w->stage, 0) ||
+	    target_start(&w->other, &w->stage, 1))
 		return -1;
 	w->family = (int)(uintptr_t)*state;
 	*state = w;
@@ -100,7 +100,7 @@ HELPER int world_teardown(void **state)
 	}
 	capture_close(w->capture);
 	seen_free(&w->seen);
-	pool_close(&w->pool);
+	stage_close(&w->stage);
 	free(w);
 	return err;
 }
@@ -149,7 +149,7 @@ HELPER struct answer ok_at(struct answer a, const char *what, const char *file, 
 
 HELPER void listen_at(struct listener *l, const struct target *t, int family, int backlog)
 {
-	struct area *area = t->pool->area;
+	struct area *area = t->stage->area;
 	struct answer a;
 
 	area->addr_len = 0;
@@ -448,7 +448,7 @@ HELPER void check_pieces_at(const struct event *e, const struct rs_piece *want, 
 #define link_take(l, ...) link_take_at((l), (struct command){__VA_ARGS__})
 HELPER const struct event *link_take_at(struct link *l, struct command c)
 {
-	struct area *area = l->target->pool->area;
+	struct area *area = l->target->stage->area;
 	struct answer a;
 	const struct event *e;
 
@@ -472,7 +472,7 @@ HELPER const struct event *link_take_at(struct link *l, struct command c)
 #define link_give(l, flags, ...) link_give_at((l), (flags), (struct command){__VA_ARGS__})
 HELPER const struct event *link_give_at(struct link *l, uint16_t flags, struct command c)
 {
-	struct area *area = l->target->pool->area;
+	struct area *area = l->target->stage->area;
 	struct answer a;
 	const struct event *e;
 
@@ -494,7 +494,7 @@ HELPER const struct event *link_give_at(struct link *l, uint16_t flags, struct c
 /* Fills what is written next. */
 HELPER void prepare(struct link *l, size_t len)
 {
-	pattern_fill(l->target->pool->area->bytes, l->out, len);
+	pattern_fill(l->target->stage->area->bytes, l->out, len);
 }
 
 /* --- lists of tests */

@@ -103,14 +103,14 @@ struct channel {
 	int command[2], answer[2];
 };
 
-struct pool {
+struct stage {
 	int memfd;
 	struct area *area;
 	struct channel channels[CHANNELS];
 };
 
 struct target {
-	struct pool *pool;
+	struct stage *stage;
 	unsigned channel;
 	pid_t pid;
 };
@@ -288,13 +288,13 @@ HELPER long run_thread(void)
 	return errno || (errno = pthread_join(thread, NULL)) ? -1 : 0;
 }
 
-HELPER void become_again(const struct pool *pool, unsigned channel)
+HELPER void become_again(const struct stage *stage, unsigned channel)
 {
 	char memfd[16], command[16], answer[16];
 
-	snprintf(memfd, sizeof(memfd), "%d", pool->memfd);
-	snprintf(command, sizeof(command), "%d", pool->channels[channel].command[0]);
-	snprintf(answer, sizeof(answer), "%d", pool->channels[channel].answer[1]);
+	snprintf(memfd, sizeof(memfd), "%d", stage->memfd);
+	snprintf(command, sizeof(command), "%d", stage->channels[channel].command[0]);
+	snprintf(answer, sizeof(answer), "%d", stage->channels[channel].answer[1]);
 	execl("/proc/self/exe", "target", "--serve", memfd, command, answer, NULL);
 }
 
@@ -341,21 +341,21 @@ HELPER long call_plain(const struct command *c, struct area *area)
 	return -1;
 }
 
-HELPER void serve(struct pool *pool, unsigned channel);
+HELPER void serve(struct stage *stage, unsigned channel);
 
-HELPER long fork_server(struct pool *pool, unsigned channel)
+HELPER long fork_server(struct stage *stage, unsigned channel)
 {
 	pid_t pid = fork();
 
 	if (!pid)
-		serve(pool, channel);
+		serve(stage, channel);
 	return pid;
 }
 
 /* Serves commands until the test's end of the pipe is closed. */
-HELPER void serve(struct pool *pool, unsigned channel)
+HELPER void serve(struct stage *stage, unsigned channel)
 {
-	int in = pool->channels[channel].command[0], out = pool->channels[channel].answer[1];
+	int in = stage->channels[channel].command[0], out = stage->channels[channel].answer[1];
 	struct command c;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -366,12 +366,12 @@ HELPER void serve(struct pool *pool, unsigned channel)
 		if (c.op == OP_EXIT)
 			_exit(c.arg);
 		if (c.op == OP_EXEC)
-			become_again(pool, channel);
+			become_again(stage, channel);
 		if (c.op >= OP_READ && c.op <= OP_SPLICE) {
-			transfer(&c, pool->area, &a);
+			transfer(&c, stage->area, &a);
 		} else {
 			a.before = now_ns();
-			a.ret = c.op == OP_FORK ? fork_server(pool, c.arg) : call_plain(&c, pool->area);
+			a.ret = c.op == OP_FORK ? fork_server(stage, c.arg) : call_plain(&c, stage->area);
 			a.after = now_ns();
 			a.err = errno;
 		}
@@ -384,51 +384,51 @@ HELPER void serve(struct pool *pool, unsigned channel)
 /* First thing in main(): after OP_EXEC this program is the target and does not return. */
 HELPER void target_main(int argc, char **argv)
 {
-	struct pool pool = {};
+	struct stage stage = {};
 	struct answer a = {};
 
 	if (argc != 5 || strcmp(argv[1], "--serve"))
 		return;
-	pool.memfd = atoi(argv[2]);
-	pool.channels[0].command[0] = atoi(argv[3]);
-	pool.channels[0].answer[1] = atoi(argv[4]);
-	pool.area = mmap(NULL, sizeof(*pool.area), PROT_READ | PROT_WRITE, MAP_SHARED, pool.memfd, 0);
-	if (pool.area == MAP_FAILED || write(pool.channels[0].answer[1], &a, sizeof(a)) != sizeof(a))
+	stage.memfd = atoi(argv[2]);
+	stage.channels[0].command[0] = atoi(argv[3]);
+	stage.channels[0].answer[1] = atoi(argv[4]);
+	stage.area = mmap(NULL, sizeof(*stage.area), PROT_READ | PROT_WRITE, MAP_SHARED, stage.memfd, 0);
+	if (stage.area == MAP_FAILED || write(stage.channels[0].answer[1], &a, sizeof(a)) != sizeof(a))
 		_exit(1);
-	serve(&pool, 0);
+	serve(&stage, 0);
 }
 
 /* --- the test's side */
 
-HELPER int pool_open(struct pool *pool)
+HELPER int stage_open(struct stage *stage)
 {
-	pool->memfd = memfd_create("area", 0);
-	if (pool->memfd < 0 || ftruncate(pool->memfd, sizeof(*pool->area)))
+	stage->memfd = memfd_create("area", 0);
+	if (stage->memfd < 0 || ftruncate(stage->memfd, sizeof(*stage->area)))
 		return -1;
-	pool->area = mmap(NULL, sizeof(*pool->area), PROT_READ | PROT_WRITE, MAP_SHARED, pool->memfd, 0);
-	if (pool->area == MAP_FAILED)
+	stage->area = mmap(NULL, sizeof(*stage->area), PROT_READ | PROT_WRITE, MAP_SHARED, stage->memfd, 0);
+	if (stage->area == MAP_FAILED)
 		return -1;
 	for (unsigned i = 0; i < CHANNELS; i++)
-		if (pipe(pool->channels[i].command) || pipe(pool->channels[i].answer))
+		if (pipe(stage->channels[i].command) || pipe(stage->channels[i].answer))
 			return -1;
 	return 0;
 }
 
-HELPER void pool_close(struct pool *pool)
+HELPER void stage_close(struct stage *stage)
 {
 	for (unsigned i = 0; i < CHANNELS; i++)
 		for (unsigned end = 0; end < 2; end++) {
-			close(pool->channels[i].command[end]);
-			close(pool->channels[i].answer[end]);
+			close(stage->channels[i].command[end]);
+			close(stage->channels[i].answer[end]);
 		}
-	munmap(pool->area, sizeof(*pool->area));
-	close(pool->memfd);
+	munmap(stage->area, sizeof(*stage->area));
+	close(stage->memfd);
 }
 
-HELPER int target_start(struct target *t, struct pool *pool, unsigned channel)
+HELPER int target_start(struct target *t, struct stage *stage, unsigned channel)
 {
-	*t = (struct target){pool, channel, -1};
-	t->pid = fork_server(pool, channel);
+	*t = (struct target){stage, channel, -1};
+	t->pid = fork_server(stage, channel);
 	return t->pid > 0 ? 0 : -1;
 }
 
@@ -443,14 +443,14 @@ HELPER void target_kill(struct target *t)
 
 HELPER void target_send(const struct target *t, const struct command *c)
 {
-	if (write(t->pool->channels[t->channel].command[1], c, sizeof(*c)) != sizeof(*c))
+	if (write(t->stage->channels[t->channel].command[1], c, sizeof(*c)) != sizeof(*c))
 		abort();
 }
 
 /* An answer that does not come is an error of the call (ETIMEDOUT), not a test that hangs. */
 HELPER struct answer target_answer(const struct target *t)
 {
-	struct pollfd p = {.fd = t->pool->channels[t->channel].answer[0], .events = POLLIN};
+	struct pollfd p = {.fd = t->stage->channels[t->channel].answer[0], .events = POLLIN};
 	struct answer a = {.ret = -1, .err = ETIMEDOUT};
 
 	if (poll(&p, 1, DEADLINE_NS / 1000000) == 1 && read(p.fd, &a, sizeof(a)) != sizeof(a))

@@ -303,7 +303,7 @@ static void heads_are_copied_whole(void **state)
 	const struct event *e;
 
 	connected(state, &l);
-	bytes = l.target->pool->area->bytes;
+	bytes = l.target->stage->area->bytes;
 	prepare(&l, 3700);
 	head_at(bytes + 200, 3000);
 	e = link_give(&l, 0, .op = OP_WRITEV, .n = 3, .len = {200, 3000, 500});
@@ -384,14 +384,14 @@ static void blocking_write(void **state)
 	assert_int_equal(recv(l.client, first, 1, 0), 1);
 	had = now_ns();
 	drain(l.w);
-	client_receive(l.client, l.target->pool->area->bytes + 1, MAX_BYTES - 1);
+	client_receive(l.client, l.target->stage->area->bytes + 1, MAX_BYTES - 1);
 	a = ok(target_answer(l.target), "write");
 	e = expect(&l, RS_EV_OUT);
 	check_head(&l, e, 0);
 	assert_in_range(e->h->ts, a.before, had);
 	assert_in_range(e->data->exit, had, a.after);
 	assert_int_equal(e->data->len, MAX_BYTES);
-	check_bytes(e, l.target->pool->area->bytes);
+	check_bytes(e, l.target->stage->area->bytes);
 	finish(&l);
 }
 
@@ -425,7 +425,7 @@ static void unhooked_call_leaves_a_gap(void **state)
 	prepare(&l, 5);
 	ok(tell(l.target, .op = OP_WRITE, .fd = out, ONE(5)), "write");
 	ok(tell(l.target, .op = OP_SPLICE, .fd = l.fd, .arg = in, ONE(5)), "splice");
-	client_receive(l.client, l.target->pool->area->bytes, 5);
+	client_receive(l.client, l.target->stage->area->bytes, 5);
 	l.out += 5;
 	prepare(&l, 10);
 	link_give(&l, 0, .op = OP_WRITE, ONE(10));
@@ -477,7 +477,7 @@ static void full_buffer_is_not_told(void **state)
 	uint64_t taken = 0;
 
 	connected(state, &l);
-	pattern_fill(l.target->pool->area->bytes, 0, 1 << 18);
+	pattern_fill(l.target->stage->area->bytes, 0, 1 << 18);
 	c.fd = l.fd;
 	while ((a = target_call(l.target, c)).ret > 0) {
 		e = expect(&l, RS_EV_OUT);

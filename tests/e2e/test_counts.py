@@ -46,10 +46,10 @@ def leave(server, truth):
         server.leave(conn, server.hang(conn), reset)
 
 
-def half_closes(server, truth):
+def half_closes(server, truth, n=5):
     """The client ends its side right after the request. Whether the server still answers is its business:
     what the client got decides what the end must be."""
-    for _ in range(5):
+    for _ in range(n):
         conn = Conn(server.address, truth)
         record = conn.begin("GET", "/fast")
         conn.half_close()
@@ -115,6 +115,14 @@ def test_openapi_routes(server, bpf, truth, tmp_path):
     jobs += [Job("GET", "/stream/2/1", "/stream/{n}/{ms}"), Job("POST", "/echo", kw={"body": b"x"})]
     with reqscope.summary("-p", server.pid, "--routes", path) as scope:
         run_jobs(server.address, jobs, truth)
+        s = reqscope.parse_summary(scope.finish())
+    reqscope.check_counts(s, truth)
+
+
+def test_half_closes(stack_server, truth):
+    """Many: data and FIN come in every order with accept() and read()."""
+    with reqscope.summary("-p", stack_server.pid) as scope:
+        half_closes(stack_server, truth, 300)
         s = reqscope.parse_summary(scope.finish())
     reqscope.check_counts(s, truth)
 

@@ -280,6 +280,8 @@ void harness_run(struct harness *h, struct stream *s)
 	for (size_t i = 0; i < s->n; i++)
 		free(s->list[i].data);
 	s->n = 0;
+	tracer_settle(h->tracer); /* what is missing now will not come */
+	tracer_settle(h->tracer);
 }
 
 void harness_census(struct harness *h, uint64_t ts, const struct stream_conn *const *conns, size_t n)

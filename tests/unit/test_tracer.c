@@ -403,6 +403,41 @@ static void test_gap(void **state)
 	assert_int_equal(tracer_counts(f->h.tracer)->lost, 1);
 }
 
+/* Two CPUs may exchange the places of two events in the ring; nothing is lost by that. */
+static void test_exchanged(void **state)
+{
+	struct fixture *f = *state;
+
+	stream_eof(&f->s, &f->c, 3 * MS);
+	stream_open(&f->s, &f->c, 1 * MS, 4 * MS);
+	stream_in(&f->s, &f->c, 3 * MS, 5 * MS, GET);
+	stream_out(&f->s, &f->c, 20 * MS, OK);
+	stream_close(&f->s, &f->c, 21 * MS, false, false);
+	for (size_t i = 0; i < 4; i += 3) {
+		struct stream_record first = f->s.list[i];
+
+		f->s.list[i] = f->s.list[i + 1];
+		f->s.list[i + 1] = first;
+	}
+	check(ended(f, 0), REQ_OK, 200);
+	check_phases(&f->h.ended[0], 2 * MS, 0, 15 * MS, 0);
+	assert_int_equal(f->h.n_ended, 1);
+	assert_int_equal(tracer_counts(f->h.tracer)->lost, 0);
+}
+
+/* A request whose read is lost shows by its response: it is unknown, not nothing. */
+static void test_lost_read(void **state)
+{
+	struct fixture *f = *state;
+
+	opened(f);
+	stream_in(&f->s, &f->c, 10 * MS, 11 * MS, GET);
+	stream_lose_last(&f->s);
+	stream_out(&f->s, &f->c, 20 * MS, OK);
+	check(ended(f, 0), REQ_UNKNOWN, 0);
+	assert_int_equal(f->h.n_ended, 1);
+}
+
 /* Bytes moved by a call that is not hooked show in the positions. */
 static void test_position_gap(void **state)
 {
@@ -425,6 +460,20 @@ static void test_late_idle(void **state)
 	check(ended(f, 0), REQ_OK, 200);
 	check_phases(&f->h.ended[0], 1 * MS, 0, 9 * MS, 0);
 	assert_int_equal(tracer_counts(f->h.tracer)->late_attached, 0);
+}
+
+static void test_late_stream(void **state)
+{
+	struct fixture *f = *state;
+
+	stream_open_late(&f->s, &f->c, 5 * MS, 1 * MS, 2 * MS);
+	stream_out(&f->s, &f->c, 10 * MS, "5\r\nhello\r\n"); /* not idle after all */
+	stream_out(&f->s, &f->c, 15 * MS, "5\r\nhello\r\n");
+	stream_in(&f->s, &f->c, 20 * MS, 21 * MS, GET);
+	stream_out(&f->s, &f->c, 30 * MS, OK);
+	check(ended(f, 0), REQ_OK, 200);
+	assert_int_equal(f->h.n_ended, 1);
+	assert_int_equal(tracer_counts(f->h.tracer)->late_attached, 1);
 }
 
 static void test_late_under_way(void **state)
@@ -598,8 +647,11 @@ int main(void)
 		TEST(test_closed_unread),
 		TEST(test_upgrade),
 		TEST(test_gap),
+		TEST(test_exchanged),
+		TEST(test_lost_read),
 		TEST(test_position_gap),
 		TEST(test_late_idle),
+		TEST(test_late_stream),
 		TEST(test_late_under_way),
 		TEST(test_not_http),
 		TEST(test_proxy_header),

@@ -119,7 +119,7 @@ static void add_listeners(struct server *s, const struct proc_listeners *l)
 			s->ports[s->n_ports++] = l->list[i].port;
 		if (!strstr(s->addresses, l->list[i].address))
 			snprintf(s->addresses + used, sizeof(s->addresses) - used, "%s%s",
-				 used ? ", " : "", l->list[i].address);
+				 used ? "," : "", l->list[i].address);
 	}
 }
 

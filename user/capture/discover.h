@@ -16,7 +16,7 @@ struct server {
 	char python[16];	/* version of its interpreter, "" unknown */
 	uint16_t ports[8];
 	uint32_t n_ports;
-	char addresses[256];	/* "127.0.0.1:8000, unix:/run/app.sock" */
+	char addresses[256];	/* "127.0.0.1:8000,unix:/run/app.sock" */
 };
 
 struct servers {

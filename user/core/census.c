@@ -61,6 +61,10 @@ void tracer_census_conn(struct tracer *t, const struct rs_census *k)
 	if (!c)
 		return;
 	c->stamp = t->census;
+	tracer_release(t, c);
+	c = hashmap_get(&t->conns, k->conn);
+	if (!c)
+		return;
 	/* every event before the census has been taken: what is missing now is lost */
 	if ((int32_t)(k->seq - c->seq) > 0) {
 		t->counts.gaps++;

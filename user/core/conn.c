@@ -35,6 +35,7 @@ void conn_free(struct tracer *t, struct conn *c)
 {
 	struct request *r = c->first, *next;
 
+	order_drop(t, c);
 	drop_retired(t, c);
 	for (; r; r = next) {
 		next = r->next;
@@ -110,7 +111,7 @@ void conn_response_reset(struct tracer *t, struct conn *c)
 
 void conn_lost(struct tracer *t, struct conn *c, uint64_t now)
 {
-	while (c->first)
+	for (; c->first; c->forgone += c->state == CONN_SYNC)
 		conn_end_first(t, c, REQ_UNKNOWN, now);
 	drop_retired(t, c);
 	conn_response_reset(t, c);
@@ -211,7 +212,7 @@ void conn_close(struct tracer *t, struct conn *c, const struct event *e)
 		else
 			conn_end_first(t, c, REQ_CLIENT_CLOSED, left);
 	}
-	if (c->late && c->state == CONN_WAIT_OUT && c->last_in > c->last_out)
+	if (c->under_way && c->state == CONN_WAIT_OUT)
 		t->counts.late_attached++;
 	conn_free(t, c);
 }

@@ -35,7 +35,8 @@ struct conn {
 	uint32_t seq; /* of the last event taken */
 	uint32_t pid;
 	uint8_t state; /* enum conn_state */
-	bool late;	    /* something half-seen may be under way: its end is late_attached */
+	bool late;	    /* met after it began, and no boundary has been seen yet */
+	bool under_way;	    /* ... and its last bytes were received: something awaits an answer */
 	bool in_lost;	    /* where the current input message ends is not known */
 	bool out_lost;	    /* ... the current response */
 	bool unix_socket;
@@ -51,11 +52,22 @@ struct conn {
 	uint64_t last_in, last_out; /* late ones; last_out is the entry of the last write, too */
 	uint64_t out_start;	    /* entry of the write with the response's first byte */
 	uint64_t requests;
+	uint64_t forgone; /* requests ended as unknown whose responses may still come */
 	struct rs_addr peer;
 	struct request *first, *last; /* begun and not ended, oldest first */
 	struct request *filling;      /* whose input message is not complete */
 	struct http1_head *response;  /* head of the response under way */
+	struct held *held;	      /* owned */
+	struct conn *next_held;	      /* connections that hold events */
 	struct http1 *in_parser, *out_parser;
+};
+
+/* An event that came before those numbered below it. */
+struct held {
+	struct held *next; /* of the same connection, ascending */
+	uint32_t settles;  /* tracer_settle() calls it has waited through */
+	size_t size;
+	_Alignas(8) unsigned char record[];
 };
 
 struct tracer {
@@ -68,6 +80,8 @@ struct tracer {
 	uint64_t next_request;
 	uint16_t census;
 	uint64_t census_start;
+	struct conn *holders;
+	size_t held_bytes;
 };
 
 /* conn.c: life and accounting of one connection */
@@ -90,6 +104,15 @@ void conn_response_reset(struct tracer *t, struct conn *c);
 /* conn_in.c, conn_out.c: what came in, what went out */
 void conn_input(struct tracer *t, struct conn *c, const struct event *e);
 void conn_output(struct tracer *t, struct conn *c, const struct event *e);
+
+/* order.c: events in the order of their numbers. Returns false when the event must wait or has been
+   counted as lost already. */
+bool order_admit(struct tracer *t, struct conn *c, const void *record, size_t size);
+/* The next held event whose turn it is, or NULL; the caller frees it. */
+struct held *order_next(struct tracer *t, struct conn *c);
+void order_drop(struct tracer *t, struct conn *c);
+/* tracer.c: takes what c holds, what is missing before it being lost. */
+void tracer_release(struct tracer *t, struct conn *c);
 
 /* arrival.c: when the byte at `at` arrived; 0 when that is not known. `from` is the position before
    the first arrival, `cut` tells that the last one is merged. */

@@ -200,7 +200,8 @@ static bool resynchronise(struct tracer *t, struct conn *c, const struct event *
 	}
 	http1_reset(c->in_parser);
 	c->state = CONN_SYNC;
-	c->late = false;
+	c->late = c->under_way = false;
+	c->forgone = 0;
 	return true;
 }
 

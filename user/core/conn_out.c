@@ -174,23 +174,35 @@ static void run(struct output *o)
 	skip(o, e->data->len - done);
 }
 
-/* An interim response does not show that the request before it was read whole. */
-static bool is_interim(const struct event *e)
+/* The first digit of the status, when the segment starts a response; else 0. */
+static char starts_response(const struct event *e)
 {
 	const struct piece *p = &e->pieces[0];
 
-	return e->n_pieces && !p->at && p->len >= 10 && !memcmp(p->data, "HTTP/1.", 7) &&
-	       p->data[9] == '1';
+	if (!e->n_pieces || p->at || p->len < 10 || memcmp(p->data, "HTTP/1.", 7))
+		return 0;
+	return p->data[9];
 }
 
-/* Out of step: a response to something that was not seen. */
+/*
+ * Out of step: an answer to something that was not seen. What was under way when tracing began is
+ * late-attached; a request whose events were lost is unknown, unless it has been counted as that when
+ * the loss was noticed. An interim response does not show that the request before it was read whole.
+ */
 static void unseen_response(struct tracer *t, struct conn *c, const struct event *e)
 {
-	if (is_interim(e))
+	char status = starts_response(e);
+
+	if (status == '1')
 		return;
-	if (c->state == CONN_WAIT_OUT && c->late)
+	if (c->late) {
 		t->counts.late_attached++;
-	c->late = false;
+	} else if (status && c->forgone) {
+		c->forgone--;
+	} else if (status && conn_begin(t, c, 0, e->h->ts)) {
+		conn_end_first(t, c, REQ_UNKNOWN, e->h->ts);
+	}
+	c->late = c->under_way = false;
 	c->state = CONN_WAIT_IN;
 }
 

@@ -25,6 +25,8 @@ void tracer_free(struct tracer *t)
 {
 	if (!t)
 		return;
+	while (t->holders)
+		order_drop(t, t->holders);
 	pool_destroy(&t->conn_pool);
 	pool_destroy(&t->request_pool);
 	pool_destroy(&t->head_pool);
@@ -48,27 +50,26 @@ static struct conn *conn_meet(struct tracer *t, uint64_t id)
 
 /*
  * A connection that existed before: whether a message boundary lies here is told by what was moved
- * last. After a send the server waits for a request; after a receive an exchange is under way that
- * began unseen. A unix socket does not tell; the next input decides by its looks.
+ * last. After a send the server waits for a request, or goes on sending; after a receive an exchange
+ * is under way that began unseen. A unix socket does not tell; the next input decides by its looks.
  */
 static void open_late(struct conn *c, const struct rs_ev_open *o)
 {
-	bool under_way = o->last_in > o->last_out;
-
 	c->last_in = o->last_in;
 	c->last_out = o->last_out;
-	c->late = under_way;
-	c->state = under_way ? CONN_WAIT_OUT : CONN_WAIT_IN;
+	c->late = true;
+	c->under_way = o->last_in > o->last_out;
+	c->state = c->under_way ? CONN_WAIT_OUT : CONN_WAIT_IN;
 }
 
-static void take_open(struct tracer *t, struct conn *c, const struct event *e)
+static void take_open(struct conn *c, const struct event *e)
 {
 	const struct rs_ev_open *o = e->open;
+	bool late = e->h->flags & RS_F_LATE;
 
-	(void)t;
 	c->pid = e->h->tgid;
 	c->established = o->established;
-	c->accepted = e->h->flags & RS_F_LATE ? 0 : e->h->ts;
+	c->accepted = late ? 0 : e->h->ts;
 	c->peer = o->peer;
 	c->unix_socket = e->h->flags & RS_F_POS_COUNTED;
 	c->pending = false;
@@ -76,51 +77,39 @@ static void take_open(struct tracer *t, struct conn *c, const struct event *e)
 		c->first->accepted = c->accepted;
 		c->first->peer = c->peer;
 	}
-	if (c->seq != 1) /* known from a census already: its positions stand */
-		return;
+	if (c->requests || c->state != CONN_SYNC)
+		return; /* known from elsewhere already: its positions stand */
 	c->in = o->in_pos;
 	c->out = o->out_pos;
-	if (e->h->flags & RS_F_LATE)
+	if (late)
 		open_late(c, o);
 	/* bytes that came before we watched have no stamp; a watched connection's have theirs */
 	if (c->unix_socket)
-		c->first_unknown = o->in_end != o->in_pos;
-	else if ((e->h->flags & RS_F_LATE) || !o->established)
+		c->first_unknown = late && o->in_end != o->in_pos;
+	else if (late || !o->established)
 		c->in_unknown = o->in_end;
 }
 
-/* The sequence number tells whether events of this connection were lost before this one. */
-static bool sequence_ok(struct tracer *t, struct conn *c, const struct event *e)
+/* Everything up to `seq` that has not come is lost. */
+static void lose_before(struct tracer *t, struct conn *c, uint32_t seq, uint64_t now)
 {
-	uint32_t seq = e->h->seq;
-
-	if (seq <= c->seq)
-		return false; /* its place in the ring came after a later one: counted as lost already */
-	if (seq != c->seq + 1) {
-		t->counts.gaps++;
-		t->counts.lost += seq - c->seq - 1;
-		conn_lost(t, c, e->h->ts);
-		if (!c->seq)
-			c->state = CONN_WAIT_OUT;
-	}
-	c->seq = seq;
-	return true;
+	if (seq == c->seq + 1)
+		return;
+	t->counts.gaps++;
+	t->counts.lost += seq - c->seq - 1;
+	conn_lost(t, c, now);
+	if (!c->seq && c->state == CONN_SYNC)
+		c->state = CONN_WAIT_OUT;
 }
 
-static void take(struct tracer *t, const struct event *e)
+/* The event whose turn it is. False when the connection is gone after it. */
+static bool take_next(struct tracer *t, struct conn *c, const struct event *e)
 {
-	struct conn *c = hashmap_get(&t->conns, e->h->conn);
-
-	if (!c) {
-		c = conn_meet(t, e->h->conn);
-		if (c)
-			c->met = e->h->ts;
-	}
-	if (!c || !sequence_ok(t, c, e))
-		return;
+	lose_before(t, c, e->h->seq, e->h->ts);
+	c->seq = e->h->seq;
 	switch (e->h->type) {
 	case RS_EV_OPEN:
-		take_open(t, c, e);
+		take_open(c, e);
 		break;
 	case RS_EV_IN:
 		conn_input(t, c, e);
@@ -133,8 +122,69 @@ static void take(struct tracer *t, const struct event *e)
 		break;
 	case RS_EV_CLOSE:
 		conn_close(t, c, e);
-		break;
+		return false;
 	}
+	return true;
+}
+
+static bool take_held(struct tracer *t, struct conn *c, struct held *h)
+{
+	struct event e;
+	bool there = true;
+
+	if (!event_decode(h->record, h->size, &e))
+		there = take_next(t, c, &e);
+	free(h);
+	return there;
+}
+
+/* What has waited for the event just taken. */
+static void take_followers(struct tracer *t, struct conn *c)
+{
+	struct held *h;
+
+	while ((h = order_next(t, c)))
+		if (!take_held(t, c, h))
+			return;
+}
+
+void tracer_release(struct tracer *t, struct conn *c)
+{
+	while (c->held) {
+		struct event e;
+
+		if (!event_decode(c->held->record, c->held->size, &e))
+			lose_before(t, c, e.h->seq, e.h->ts);
+		c->seq = e.h->seq - 1;
+		if (!take_held(t, c, order_next(t, c)))
+			return;
+	}
+}
+
+void tracer_settle(struct tracer *t)
+{
+	struct conn *c = t->holders, *next;
+
+	for (; c; c = next) {
+		next = c->next_held;
+		if (c->held->settles++)
+			tracer_release(t, c);
+	}
+}
+
+static void take(struct tracer *t, const struct event *e, const void *record, size_t size)
+{
+	struct conn *c = hashmap_get(&t->conns, e->h->conn);
+
+	if (!c) {
+		c = conn_meet(t, e->h->conn);
+		if (c)
+			c->met = e->h->ts;
+	}
+	if (!c || !order_admit(t, c, record, size))
+		return;
+	if (take_next(t, c, e))
+		take_followers(t, c);
 }
 
 int tracer_event(struct tracer *t, const void *record, size_t size)
@@ -147,7 +197,7 @@ int tracer_event(struct tracer *t, const void *record, size_t size)
 		return -EINVAL;
 	}
 	if (e.h->conn)
-		take(t, &e);
+		take(t, &e, record, size);
 	return 0;
 }
 
@@ -191,7 +241,7 @@ uint64_t tracer_late_hung(struct tracer *t, uint64_t *since)
 	while (hashmap_next(&it)) {
 		struct conn *c = it.value;
 
-		if (!c->late || c->state != CONN_WAIT_OUT || c->last_in <= c->last_out)
+		if (!c->under_way || c->state != CONN_WAIT_OUT)
 			continue;
 		n++;
 		if (!*since || c->last_in < *since)

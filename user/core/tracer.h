@@ -48,9 +48,18 @@ struct tracer *tracer_new(const struct tracer_options *options, struct router *r
 			  const struct request_sink *sink);
 void tracer_free(struct tracer *t);
 
-/* Takes one event, in the order of the ring. Process and listener events are not its business and
-   are ignored. 0 or -EINVAL (malformed, counted, ignored). */
+/*
+ * Takes one event, in the order of the ring. Process and listener events are not its business and
+ * are ignored. 0 or -EINVAL (malformed, counted, ignored).
+ *
+ * Two CPUs may put events of one connection into the ring in the other order than they were numbered.
+ * One that comes too early is held back until those before it have come, or until tracer_settle()
+ * was called twice: then they are lost.
+ */
 int tracer_event(struct tracer *t, const void *record, size_t size);
+
+/* To be called after each drain of the ring. */
+void tracer_settle(struct tracer *t);
 
 /*
  * The census: what the kernel holds, compared with what the events told. To be called when every
