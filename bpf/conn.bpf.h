@@ -149,8 +149,11 @@ static __always_inline void emit_open(struct conn *c, struct sock *sk, u64 now)
 
 		e.last_in = jiffies_to_ktime(BPF_CORE_READ(icsk, icsk_ack.lrcvtime));
 		e.last_out = jiffies_to_ktime(BPF_CORE_READ(tp, lsndtime));
+		/* both stamps are set when the connection is created, too */
 		if (!BPF_CORE_READ(tp, bytes_received))
 			e.last_in = 0;
+		if (!BPF_CORE_READ(tp, bytes_sent))
+			e.last_out = 0;
 	}
 	sock_addresses(sk, c->family, &e.local, &e.peer);
 	event_put(c, &e.h, sizeof(e));

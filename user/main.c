@@ -13,7 +13,7 @@ static const struct verb verbs[] = {
 	{"summary", "watch for a while (-d, 10 s), print the health summary", "trovl", 10000000000ULL,
 	 cmd_summary},
 	{"trace", "one line per request as it ends, and per one that hangs", "trofvl", 0, cmd_trace},
-	{"doctor", "what kernel, privileges and target allow, and what to do about the rest", "tr", 0,
+	{"doctor", "what kernel, privileges and target allow, and what to do about the rest", "t", 0,
 	 cmd_doctor},
 	{},
 };

@@ -42,23 +42,23 @@ static const struct {
 } table[] = {
 	{'p', 't', "pid", "PID", "this process and its descendants (repeatable)"},
 	{OPT_PORT, 't', "port", "N", "whoever listens on this TCP port, also after a restart"},
-	{OPT_WAIT, 't', "wait", NULL, "wait until the target appears"},
+	{OPT_WAIT, 'r', "wait", NULL, "wait until a server listens (with --port or without any)"},
 	{'d', 'r', "duration", "SECONDS", "stop after this long"},
 	{OPT_FORMAT, 'o', "format", "FORMAT", "text or json"},
-	{'o', 'o', "output", "FILE", "write there instead of stdout (created 0600, never overwritten)"},
-	{OPT_FORCE, 'o', "force", NULL, "let -o replace an existing file"},
+	{'o', 'o', "output", "FILE", "write there instead of stdout: a new file, mode 0600"},
+	{OPT_FORCE, 'o', "force", NULL, "let -o replace a file that exists"},
 	{OPT_SLOW, 'f', "slow", "MS", "only requests that took at least this long in all"},
 	{OPT_STATUS, 'f', "status", "LIST", "only these statuses: 5xx, 404, 4xx,5xx"},
 	{OPT_ROUTE, 'f', "route", "GLOB", "only routes like this: '/orders/*', 'POST *'"},
 	{OPT_ROUTES, 'l', "routes", "FILE", "exact routes: lines 'GET /items/{id}', or OpenAPI JSON"},
 	{OPT_SLO_MS, 'v', "slo-ms", "MS", "slow above this (500)"},
-	{OPT_SLO_QUANTILE, 'v', "slo-quantile", "Q", "... at this quantile of total (0.95)"},
+	{OPT_SLO_QUANTILE, 'v', "slo-quantile", "Q", "the quantile of total that is judged (0.95)"},
 	{OPT_MAX_ERRORS, 'v', "max-error-rate", "SHARE", "erroring above this share, 1% or 0.01 (1%)"},
 	{OPT_STUCK, 'v', "stuck-ms", "MS", "stuck when a request waits longer than this (2000)"},
-	{OPT_INSIGHT, 'l', "insight", "LEVEL", "off, default, full: how much of the interpreter is read"},
+	{OPT_INSIGHT, 'l', "insight", "LEVEL", "off, default or full; this version reads sockets only"},
 	{OPT_RING, 'l', "ring-kib", "N", "size of the event ring (4096)"},
 	{OPT_SNAP_IN, 'l', "snap-in", "BYTES", "bytes copied of each buffer received (4096)"},
-	{OPT_SNAP_OUT, 'l', "snap-out", "BYTES", "... of each sent that starts no response (64)"},
+	{OPT_SNAP_OUT, 'l', "snap-out", "BYTES", "bytes copied of each sent that starts no response (64)"},
 	{OPT_MAX_CONNS, 'l', "max-conns", "N", "connections followed at once (16384)"},
 	{OPT_MAX_OPEN, 'l', "max-open", "N", "open requests held at once (16384)"},
 	{OPT_MAX_ROUTES, 'l', "max-routes", "N", "distinct routes; the rest is 'other' (500)"},
@@ -372,6 +372,14 @@ static int unknown_option(const struct options *o, int id, char **argv)
 	return usage(o->verb, text);
 }
 
+static const struct verb *find_verb(const struct verb *verbs, const char *name)
+{
+	for (; verbs->name; verbs++)
+		if (!strcmp(verbs->name, name))
+			return verbs;
+	return NULL;
+}
+
 static int parse_options(struct options *o, const struct verb *verbs, int argc, char **argv)
 {
 	char letters[2 * N_OPTIONS + 3], text[160];
@@ -395,18 +403,14 @@ static int parse_options(struct options *o, const struct verb *verbs, int argc, 
 			return code;
 	}
 	if (optind < argc) {
-		snprintf(text, sizeof(text), "unexpected argument \"%.60s\"", argv[optind]);
+		snprintf(text, sizeof(text), "unexpected argument \"%.60s\"%s", argv[optind],
+			 find_verb(verbs, argv[optind]) ? ": the verb comes first" : "");
 		return usage(o->verb, text);
 	}
+	if (o->wait && o->n_pids)
+		return usage(o->verb, "--wait goes with --port or alone: a pid that is not there yet cannot "
+				      "be known");
 	return -1;
-}
-
-static const struct verb *find_verb(const struct verb *verbs, const char *name)
-{
-	for (; verbs->name; verbs++)
-		if (!strcmp(verbs->name, name))
-			return verbs;
-	return NULL;
 }
 
 int options_parse(struct options *o, const struct verb *verbs, int argc, char **argv)

@@ -27,47 +27,50 @@ static int open_file(const struct options *o)
 	return fd;
 }
 
-FILE *output_open(const struct options *o, int *code)
+static int cannot_open(const char *name, int error)
 {
-	FILE *f;
+	if (error == EEXIST)
+		fprintf(stderr, "reqscope: %s exists; --force replaces it\n", name);
+	else if (error == ELOOP)
+		fprintf(stderr, "reqscope: %s is a symbolic link, which is never followed\n", name);
+	else
+		fprintf(stderr, "reqscope: cannot write %s: %s\n", name, strerror(error));
+	return error == EEXIST || error == ELOOP ? EXIT_USAGE : EXIT_RUNTIME;
+}
+
+int output_open(struct output *out, const struct options *o)
+{
 	int fd;
 
+	*out = (struct output){.f = stdout, .name = "standard output"};
 	if (!o->output || !strcmp(o->output, "-"))
-		return stdout;
+		return 0;
+	out->name = o->output;
 	fd = open_file(o);
-	f = fd >= 0 ? fdopen(fd, "w") : NULL;
-	if (f)
-		return f;
-	if (errno == EEXIST)
-		fprintf(stderr, "reqscope: %s exists; --force replaces it\n", o->output);
-	else if (errno == ELOOP)
-		fprintf(stderr, "reqscope: %s is a symbolic link, which is never followed\n", o->output);
-	else
-		fprintf(stderr, "reqscope: cannot write %s: %s\n", o->output, strerror(errno));
-	*code = errno == EEXIST || errno == ELOOP ? EXIT_USAGE : EXIT_RUNTIME;
-	if (fd >= 0)
-		close(fd);
-	return NULL;
+	out->f = fd >= 0 ? fdopen(fd, "w") : NULL;
+	return out->f ? 0 : cannot_open(o->output, errno);
 }
 
-bool output_broken(FILE *f)
+bool output_broken(struct output *out)
 {
-	return fflush(f) || ferror(f);
-}
-
-int output_close(FILE *f, const struct options *o)
-{
-	int err = 0;
-
 	errno = 0;
-	if (fflush(f) || ferror(f))
-		err = errno ? errno : EIO;
-	if (f != stdout && fclose(f) && !err)
-		err = errno;
-	if (!err || err == EPIPE)
+	if ((fflush(out->f) || ferror(out->f)) && !out->error)
+		out->error = errno ? errno : EIO;
+	return out->error;
+}
+
+int output_close(struct output *out)
+{
+	if (!out->f)
 		return EXIT_DONE;
-	fprintf(stderr, "reqscope: cannot write %s: %s\n", o->output ? o->output : "the output",
-		strerror(err));
+	output_broken(out);
+	errno = 0;
+	if (out->f != stdout && fclose(out->f) && !out->error)
+		out->error = errno;
+	out->f = NULL;
+	if (!out->error || out->error == EPIPE)
+		return EXIT_DONE;
+	fprintf(stderr, "reqscope: cannot write %s: %s\n", out->name, strerror(out->error));
 	return EXIT_RUNTIME;
 }
 

@@ -8,16 +8,22 @@
 #include "options.h"
 #include "sink/sink.h"
 
+struct output {
+	FILE *f;
+	const char *name; /* for messages */
+	int error;	  /* errno of the first failed write */
+};
+
 /*
  * Opens what -o names: created 0600, never through a symbolic link, never over an existing file
- * without --force. stdout without -o. NULL after a message on stderr; *code is then the exit code.
+ * without --force. stdout without -o. 0, or an exit code after a message on stderr.
  */
-FILE *output_open(const struct options *o, int *code);
-/* Flushes and closes. 0; EXIT_DONE too when the reader of a pipe has gone; else an exit code after a
-   message. */
-int output_close(FILE *f, const struct options *o);
-/* Whether the stream can take no more. */
-bool output_broken(FILE *f);
+int output_open(struct output *out, const struct options *o);
+/* Flushes; whether the stream can take no more. */
+bool output_broken(struct output *out);
+/* Flushes and closes. EXIT_DONE, also when the reader of a pipe has gone; else an exit code after a
+   message. Nothing when it was not opened. */
+int output_close(struct output *out);
 
 /* Width, colour and characters that suit this stream: a terminal's own, else 80 columns (or $COLUMNS),
    plain. NO_COLOR and a non-terminal turn colour off. */

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "capture/features.h"
 #include "exit.h"
 
 #define DRAIN_MS   10	       /* the ring is looked at this often; nothing wakes us per event */
@@ -154,21 +155,31 @@ static void keep_conn(void *ctx, const struct rs_census *k)
 	c->list[c->n++] = *k;
 }
 
-void session_census(struct session *s)
+/* Returns how many connections should be looked at once more (tracer_census_end()). */
+static uint32_t census_once(struct session *s)
 {
 	struct census c = {};
 	uint64_t start = session_now();
+	uint32_t suspects = 0;
 
-	if (!s->capture)
-		return;
 	if (!capture_census_conns(s->capture, keep_conn, &c)) {
 		session_drain(s);
 		tracer_census_begin(s->tracer, start);
 		for (size_t i = 0; i < c.n; i++)
 			tracer_census_conn(s->tracer, &c.list[i]);
-		tracer_census_end(s->tracer, start);
+		suspects = tracer_census_end(s->tracer, start);
 	}
 	free(c.list);
+	return suspects;
+}
+
+#define SECOND_LOOK_MS 2
+void session_census(struct session *s)
+{
+	if (!s->capture || !census_once(s))
+		return;
+	poll(NULL, 0, SECOND_LOOK_MS); /* a thread on its way out of a call gets there */
+	census_once(s);
 }
 
 uint32_t session_turned_away(struct session *s, const struct rs_ev_listen *e, bool at_start)
@@ -300,9 +311,24 @@ static int open_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* Before the search for the target: what is not allowed must not look like a service that is down. */
+static int check_privileges(void)
+{
+	char why[256];
+	int err = features_privileges(why, sizeof(why));
+
+	if (err)
+		fprintf(stderr, "reqscope: %s\n", why);
+	return exit_of(err);
+}
+
 static int attach(struct session *s, const struct options *o)
 {
-	int code = target_find(&s->target, o, s->signal_fd);
+	int code = check_privileges();
+
+	if (code)
+		return code;
+	code = target_find(&s->target, o, s->signal_fd);
 
 	s->started = session_now();
 	stats_reset(s->total, s->started);
@@ -464,7 +490,8 @@ static void periodic(struct session *s, uint64_t *refresh, uint64_t *tick, uint6
 int session_run(struct session *s)
 {
 	uint64_t end = s->options->duration ? s->started + s->options->duration : 0;
-	uint64_t refresh = 0, tick = 0, stuck = 0;
+	/* the first picture when there is something to see in it */
+	uint64_t refresh = 0, tick = s->started + s->cb.tick_ns / 2, stuck = 0;
 	struct pollfd fds[3] = {
 		{capture_fd(s->capture), POLLIN, 0},
 		{s->signal_fd, POLLIN, 0},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "target.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,33 +53,48 @@ static int find_pids(struct target *t, const struct options *o)
 	return 0;
 }
 
+/* That nothing was found means nothing as long as some processes do not show their sockets. */
+static int hidden(void)
+{
+	fprintf(stderr, "reqscope: cannot see which sockets other users' processes hold: missing privilege "
+			"CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH; run it as root, or name the server with "
+			"-p PID\n");
+	return EXIT_PRIVILEGE;
+}
+
 static int find_ports(struct target *t, const struct options *o)
 {
 	struct servers *found = calloc(1, sizeof(*found));
-	bool none = true;
+	bool none = true, denied = false;
 
 	if (!found)
 		return EXIT_RUNTIME;
 	for (uint32_t i = 0; i < o->n_ports; i++) {
-		if (discover_port(o->ports[i], found))
+		int err = discover_port(o->ports[i], found);
+
+		denied |= err == -EACCES;
+		if (err)
 			continue;
 		for (uint32_t k = 0; k < found->n; k++)
 			take_server(t, &found->list[k]);
 		none &= !found->n;
 	}
 	free(found);
-	return none && !t->n_roots ? EXIT_TARGET : 0;
+	if (!none || t->n_roots)
+		return 0;
+	return denied ? hidden() : EXIT_TARGET;
 }
 
 static int find_any(struct target *t)
 {
 	struct servers *found = calloc(1, sizeof(*found));
-	int code = 0;
+	int code = 0, err;
 
 	if (!found)
 		return EXIT_RUNTIME;
-	if (discover_servers(found) || !found->n) {
-		code = EXIT_TARGET;
+	err = discover_servers(found);
+	if (err || !found->n) {
+		code = err == -EACCES ? hidden() : EXIT_TARGET;
 	} else if (found->n > 1) {
 		code = several("Python web servers listen on this host", found);
 	} else {

@@ -166,7 +166,7 @@ struct inet_connection_sock {
 };
 struct tcp_sock {
 	u32 copied_seq, rcv_nxt, write_seq, lsndtime;
-	u64 bytes_received;
+	u64 bytes_received, bytes_sent;
 };
 struct tcp_skb_cb {
 	u32 seq, end_seq;

@@ -141,6 +141,8 @@ int discover_describe(uint32_t pid, struct server *out)
 
 		if (!proc_listening(tree.pids[i], &l))
 			add_listeners(out, &l);
+		else
+			out->denied |= proc_alive(tree.pids[i]);
 		free(l.list);
 	}
 	free(tree.pids);
@@ -202,15 +204,21 @@ static int visit_server(void *ctx, uint32_t pid)
 	if (pid == (uint32_t)getpid() || !is_server(pid, NULL))
 		return 0;
 	add_server(out, topmost(pid, is_server, NULL));
-	if (out->n > before && !out->list[before].addresses[0])
+	if (out->n > before && !out->list[before].addresses[0]) {
+		out->denied |= out->list[before].denied;
 		out->n = before; /* it does not listen: a client, a build, a shell's search */
+	}
 	return 0;
 }
 
 int discover_servers(struct servers *out)
 {
+	int err;
+
 	out->n = 0;
-	return proc_each(visit_server, out);
+	out->denied = false;
+	err = proc_each(visit_server, out);
+	return !err && !out->n && out->denied ? -EACCES : err;
 }
 
 struct port_search {
@@ -218,19 +226,35 @@ struct port_search {
 	uint16_t port;
 };
 
+static bool sockets_hidden(uint32_t pid)
+{
+	struct proc_listeners l;
+	int err = proc_listening(pid, &l);
+
+	free(l.list);
+	return err == -EACCES || err == -EPERM;
+}
+
 static int visit_port(void *ctx, uint32_t pid)
 {
 	struct port_search *s = ctx;
 
-	if (pid == (uint32_t)getpid() || !holds_port(pid, &s->port))
+	if (pid == (uint32_t)getpid())
 		return 0;
+	if (!holds_port(pid, &s->port)) {
+		s->out->denied |= sockets_hidden(pid);
+		return 0;
+	}
 	return add_server(s->out, topmost(pid, server_or_holder, &s->port));
 }
 
 int discover_port(uint16_t port, struct servers *out)
 {
 	struct port_search s = {out, port};
+	int err;
 
 	out->n = 0;
-	return proc_each(visit_port, &s);
+	out->denied = false;
+	err = proc_each(visit_port, &s);
+	return !err && !out->n && out->denied ? -EACCES : err;
 }

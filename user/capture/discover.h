@@ -16,18 +16,21 @@ struct server {
 	char python[16];	/* version of its interpreter, "" unknown */
 	uint16_t ports[8];
 	uint32_t n_ports;
+	bool denied;		/* its sockets could not be seen, or not all */
 	char addresses[256];	/* "127.0.0.1:8000,unix:/run/app.sock" */
 };
 
 struct servers {
 	struct server list[DISCOVER_MAX];
 	uint32_t n;
+	bool denied; /* the sockets of some process could not be seen */
 };
 
-/* Known Python web servers that listen, by topmost process. 0 or a negative errno. */
+/* Known Python web servers that listen, by topmost process. 0 or a negative errno: -EACCES when none was
+   found and the sockets of some process could not be seen. */
 int discover_servers(struct servers *out);
 
-/* The processes that listen on a TCP port, topmost of each tree. 0 or a negative errno. */
+/* The processes that listen on a TCP port, topmost of each tree. Errors as above. */
 int discover_port(uint16_t port, struct servers *out);
 
 /* What can be said of one process and its descendants. 0 or -ESRCH. */

@@ -184,6 +184,14 @@ static int check_privileges(const struct features *f, char *why, size_t size)
 	return -EPERM;
 }
 
+int features_privileges(char *why, size_t size)
+{
+	struct features f = {};
+
+	probe_capabilities(&f);
+	return check_privileges(&f, why, size);
+}
+
 static int check_kernel(const struct features *f, char *why, size_t size)
 {
 	if (!f->btf)
@@ -192,10 +200,10 @@ static int check_kernel(const struct features *f, char *why, size_t size)
 			 "CONFIG_DEBUG_INFO_BTF is needed, as all distributions ship since 2021",
 			 f->kernel);
 	else if (!f->tracepoints)
-		snprintf(why, size, "kernel %s lacks the tracepoint %s: 5.18 or newer is needed",
+		snprintf(why, size, "kernel %s lacks the tracepoint %s: 6.1 or newer is needed",
 			 f->kernel, f->missing);
 	else if (!f->iterators || !f->task_storage)
-		snprintf(why, size, "kernel %s lacks BPF %s: 5.18 or newer is needed", f->kernel,
+		snprintf(why, size, "kernel %s lacks BPF %s: 6.1 or newer is needed", f->kernel,
 			 f->iterators ? "task storage" : "iterators");
 	else
 		return 0;

@@ -26,7 +26,7 @@ static void say(enum grade grade, const char *what, const char *format, ...)
 	static const char *const marks[] = {"ok  ", "note", "LACK"};
 	va_list args;
 
-	printf("%s  %-14s ", marks[grade], what);
+	printf("%s  %-19s ", marks[grade], what);
 	va_start(args, format);
 	vprintf(format, args);
 	va_end(args);
@@ -43,12 +43,12 @@ static void doctor_kernel(const struct features *f)
 	if (f->tracepoints)
 		say(GOOD, "tracepoints", "all that are needed");
 	else
-		say(BAD, "tracepoints", "%s is missing: use kernel 5.18 or newer",
+		say(BAD, "tracepoints", "%s is missing: use kernel 6.1 or newer",
 		    f->missing[0] ? f->missing : "unknown without BTF, each");
 	if (f->iterators && f->task_storage)
 		say(GOOD, "BPF", "iterators, task storage");
 	else
-		say(BAD, "BPF", "no %s: use kernel 5.18 or newer",
+		say(BAD, "BPF", "no %s: use kernel 6.1 or newer",
 		    f->iterators ? "task storage" : "iterators");
 	if (f->arrival == ARRIVAL_DATA_READY)
 		say(GOOD, "arrival stamps", "sk_data_ready: TCP and unix sockets");
@@ -79,7 +79,7 @@ static void doctor_privileges(const struct features *f)
 	doctor_capability("CAP_PERFMON", f->cap_perfmon || admin, true, "attach them to tracepoints");
 	doctor_capability("CAP_SYS_PTRACE", f->cap_sys_ptrace, false,
 			  "find the sockets of other users' processes");
-	doctor_capability("CAP_DAC_READ", f->cap_dac, false, "read other users' /proc entries");
+	doctor_capability("CAP_DAC_READ_SEARCH", f->cap_dac, false, "read other users' /proc entries");
 	if (f->unprivileged_pids)
 		say(NOTE, "pid namespace",
 		    "not the host's: pids differ from the kernel's; run with the host's (--pid=host)");
@@ -105,8 +105,11 @@ static int doctor_load(const struct options *o)
 
 static void doctor_server(const struct server *s)
 {
-	say(s->addresses[0] ? GOOD : BAD, "target", "pid %u, %s, %s", s->pid, s->name,
-	    s->addresses[0] ? s->addresses : "listens on nothing: is this the server?");
+	const char *where = s->addresses[0] ? s->addresses : "listens on nothing: is this the server?";
+
+	if (s->denied && !s->addresses[0])
+		where = "its sockets cannot be seen: CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH are missing";
+	say(s->addresses[0] ? GOOD : BAD, "target", "pid %u, %s, %s", s->pid, s->name, where);
 	if (s->python[0])
 		say(NOTE, "interpreter", "CPython %s; this version of reqscope reads sockets only",
 		    s->python);
@@ -127,7 +130,9 @@ static int doctor_target(const struct options *o)
 	}
 	for (uint32_t i = 0; i < o->n_ports; i++) {
 		if (discover_port(o->ports[i], found) || !found->n)
-			say(BAD, "target", "nothing listens on port %u", o->ports[i]);
+			say(BAD, "target", found->denied ? "who listens on port %u cannot be seen" :
+							   "nothing listens on port %u",
+			    o->ports[i]);
 		for (uint32_t k = 0; k < found->n; k++, n++)
 			doctor_server(&found->list[k]);
 	}

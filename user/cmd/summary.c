@@ -37,22 +37,21 @@ static bool worth_printing(const struct options *o, const struct session *s, int
 int cmd_summary(const struct options *o)
 {
 	struct session_callbacks cb = {.input_fd = -1};
+	struct output out = {};
 	struct session *s;
-	int code = EXIT_DONE, printed;
-	FILE *f = output_open(o, &code);
+	int code = session_open(&s, o, &cb), other;
 
-	if (!f)
-		return code;
-	code = session_open(&s, o, &cb);
-	if (!code)
-		code = session_run(s);
 	if (worth_printing(o, s, code)) {
-		printed = print(s, o, f);
+		other = output_open(&out, o);
+		if (!other && !code)
+			code = session_run(s);
+		if (!other)
+			other = print(s, o, out.f);
 		if (!code && session_saw_nothing(s))
 			code = EXIT_TARGET;
-		code = printed ? printed : code;
+		code = other ? other : code;
 	}
 	session_close(s);
-	printed = output_close(f, o);
-	return printed ? printed : code;
+	other = output_close(&out);
+	return other ? other : code;
 }

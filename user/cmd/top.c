@@ -21,6 +21,7 @@
 
 struct top {
 	struct session *s;
+	struct output out;
 	struct termios saved;
 	bool raw;
 };
@@ -91,7 +92,7 @@ static int draw(void *ctx, uint64_t now)
 	else
 		fputs(text, stdout);
 	free(text);
-	return output_broken(stdout);
+	return output_broken(&t->out);
 }
 
 /* q and ESC end it; a closed terminal reads as end of file. */
@@ -118,6 +119,7 @@ int cmd_top(const struct options *o)
 	};
 	int code = session_open(&t.s, o, &cb);
 
+	output_open(&t.out, o);
 	if (!code && session_slide(t.s, WINDOW_SECONDS)) {
 		fprintf(stderr, "reqscope: out of memory\n");
 		code = EXIT_RUNTIME;

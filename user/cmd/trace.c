@@ -13,7 +13,7 @@
 struct trace {
 	const struct options *o;
 	struct session *s;
-	FILE *f;
+	struct output out;
 	struct term_options term;
 	bool dirty;
 };
@@ -44,9 +44,9 @@ static void line(struct trace *t, const struct request *r, uint64_t now)
 	};
 
 	if (t->o->format == FORMAT_JSON)
-		sink_trace_json(t->f, &c, r);
+		sink_trace_json(t->out.f, &c, r);
 	else
-		sink_trace_text(t->f, &c, r, &t->term);
+		sink_trace_text(t->out.f, &c, r, &t->term);
 	t->dirty = true;
 }
 
@@ -74,7 +74,7 @@ static int drained(void *ctx)
 	bool dirty = t->dirty;
 
 	t->dirty = false;
-	return dirty && output_broken(t->f);
+	return dirty && output_broken(&t->out);
 }
 
 int cmd_trace(const struct options *o)
@@ -82,21 +82,21 @@ int cmd_trace(const struct options *o)
 	struct trace t = {.o = o};
 	struct session_callbacks cb = {
 		.ctx = &t, .ended = ended, .stuck = stuck, .drained = drained, .input_fd = -1};
-	int code = EXIT_DONE, written;
+	int code = session_open(&t.s, o, &cb), written;
 
-	t.f = output_open(o, &code);
-	if (!t.f)
-		return code;
-	output_terminal(t.f, &t.term);
-	t.term.slow_ns = o->rules.slo_ms * 1e6;
-	code = session_open(&t.s, o, &cb);
-	if (!code && o->format == FORMAT_TEXT)
-		sink_trace_text_header(t.f, &t.term);
-	if (!code && !output_broken(t.f))
-		code = session_run(t.s);
+	if (!code)
+		code = output_open(&t.out, o);
+	if (!code) {
+		output_terminal(t.out.f, &t.term);
+		t.term.slow_ns = o->rules.slo_ms * 1e6;
+		if (o->format == FORMAT_TEXT)
+			sink_trace_text_header(t.out.f, &t.term);
+		if (!output_broken(&t.out))
+			code = session_run(t.s);
+	}
 	if (!code && session_saw_nothing(t.s))
 		code = EXIT_TARGET;
 	session_close(t.s);
-	written = output_close(t.f, o);
+	written = output_close(&t.out);
 	return written ? written : code;
 }

@@ -8,6 +8,7 @@ void tracer_census_begin(struct tracer *t, uint64_t start)
 {
 	t->census++;
 	t->census_start = start;
+	t->suspects = 0;
 }
 
 /* A connection that no event has told of: not accepted yet, or its first events were lost. */
@@ -52,6 +53,23 @@ static void begin_unread(struct tracer *t, struct conn *c, const struct rs_censu
 	conn_begin(t, c, arrival_at(&a, c->in), k->ts);
 }
 
+/* The socket's own positions against ours. */
+static bool in_step(struct tracer *t, struct conn *c, const struct rs_census *k)
+{
+	if (c->state != CONN_SYNC || ((uint32_t)c->in == k->in_pos && (uint32_t)c->out == k->out_pos)) {
+		c->suspect = false;
+		return true;
+	}
+	if (c->suspect) {
+		t->counts.gaps++;
+		conn_lost(t, c, k->ts);
+	} else {
+		t->suspects++;
+	}
+	c->suspect = !c->suspect;
+	return false;
+}
+
 void tracer_census_conn(struct tracer *t, const struct rs_census *k)
 {
 	struct conn *c = hashmap_get(&t->conns, k->conn);
@@ -73,11 +91,16 @@ void tracer_census_conn(struct tracer *t, const struct rs_census *k)
 		conn_lost(t, c, k->ts);
 		return;
 	}
-	if (c->seq == k->seq)
-		begin_unread(t, c, k);
+	if (c->seq != k->seq) { /* events came after the census was taken */
+		c->suspect = false;
+		return;
+	}
+	if (!in_step(t, c, k))
+		return;
+	begin_unread(t, c, k);
 }
 
-void tracer_census_end(struct tracer *t, uint64_t now)
+uint32_t tracer_census_end(struct tracer *t, uint64_t now)
 {
 	struct hashmap_iter it;
 
@@ -93,4 +116,5 @@ void tracer_census_end(struct tracer *t, uint64_t now)
 		conn_lost(t, c, now);
 		conn_free(t, c);
 	}
+	return t->suspects;
 }

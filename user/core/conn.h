@@ -43,6 +43,7 @@ struct conn {
 	bool pending;	    /* not accepted yet */
 	bool retired;	    /* the filling request has left the queue and only its input goes on */
 	bool out_started;   /* bytes of the current response have been seen */
+	bool suspect;	    /* at the last census the kernel had moved bytes that no event told of */
 	bool first_unknown; /* when the bytes of the next input arrived is not known */
 	uint16_t stamp;	    /* census at which it was seen last */
 	uint64_t met;	    /* stamp of its first event */
@@ -80,6 +81,7 @@ struct tracer {
 	uint64_t next_request;
 	uint16_t census;
 	uint64_t census_start;
+	uint32_t suspects;
 	struct conn *holders;
 	size_t held_bytes;
 };

@@ -101,7 +101,7 @@ static size_t skip_proxy_header(const struct input *in, const uint8_t *data, siz
 {
 	int length;
 
-	if (in->at || in->c->filling || !n)
+	if (in->at || !in->c->accepted || in->c->filling || !n)
 		return 0;
 	length = http1_proxy_header(data, n);
 	return length > 0 ? (size_t)length : 0;
