@@ -21,8 +21,8 @@ static __always_inline struct conn *fd_conn(u32 fd, struct file **filep, struct 
 	*filep = file;
 	*skp = sk;
 	c = conn_lookup(sk);
-	if (c)
-		return c->role == CONN_CONNECTED ? NULL : c;
+	if (c) /* nothing follows the close: a call may still be on its way out when a reset comes */
+		return c->role == CONN_CONNECTED || c->closed ? NULL : c;
 	if (!is_stream(file, sk))
 		return NULL;
 	family = sock_family(sk);

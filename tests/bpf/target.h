@@ -345,10 +345,14 @@ HELPER void serve(struct stage *stage, unsigned channel);
 
 HELPER long fork_server(struct stage *stage, unsigned channel)
 {
-	pid_t pid = fork();
+	pid_t parent = getpid(), pid = fork();
 
-	if (!pid)
-		serve(stage, channel);
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() == parent) /* it may have died before */
+			serve(stage, channel);
+		_exit(0);
+	}
 	return pid;
 }
 
@@ -358,7 +362,6 @@ HELPER void serve(struct stage *stage, unsigned channel)
 	int in = stage->channels[channel].command[0], out = stage->channels[channel].answer[1];
 	struct command c;
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	signal(SIGPIPE, SIG_IGN);
 	while (read(in, &c, sizeof(c)) == sizeof(c)) {
 		struct answer a = {};
