@@ -108,9 +108,9 @@ static void print_options(const struct verb *verb)
 
 static void print_help(const struct verb *verbs, const struct verb *verb)
 {
-	printf("Usage: reqscope [VERB] [OPTION]...\n");
+	printf("Usage: reqscope %s [OPTION]...\n", verb ? verb->name : "[VERB]");
 	if (verb) {
-		printf("reqscope %s: %s.\n\n", verb->name, verb->summary);
+		printf("%s: %s.\n\n", verb->name, verb->summary);
 		print_options(verb);
 	} else {
 		printf("Tells how a running Python web service on uvicorn is doing, without touching it.\n\n"

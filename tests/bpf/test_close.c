@@ -115,6 +115,29 @@ static void client_closes_unnoticed(void **state)
 	expect_gone(&l);
 }
 
+/* What the client caused happens in the client's context, or in anybody's: that process is not named. */
+static void no_stranger_is_named(void **state)
+{
+	struct listener listener;
+	struct world *w = listening(state, &listener);
+	struct link l[3];
+
+	for (unsigned i = 0; i < ARRAY(l); i++)
+		link_open(&l[i], w, &listener);
+	client_fin(&l[0]);
+	expect(&l[0], RS_EV_EOF);
+	client_reset(&l[1]);
+	expect(&l[1], RS_EV_CLOSE);
+	link_close(&l[2]);
+	expect(&l[2], RS_EV_CLOSE);
+	for (size_t i = 0; i < w->seen.n; i++) {
+		const struct rs_event *h = w->seen.list[i]->h;
+
+		if (h->tgid && h->tgid != (uint32_t)w->target.pid)
+			fail_msg("%s names process %u", type_name(h->type), h->tgid);
+	}
+}
+
 static void server_closes_first(void **state)
 {
 	struct link l;
@@ -465,6 +488,7 @@ int main(int argc, char **argv)
 		ALL_FAMILIES(client_closes_first),
 		ALL_FAMILIES(client_ends_its_side_first),
 		ALL_FAMILIES(client_closes_unnoticed),
+		ON_TCP(no_stranger_is_named),
 		ALL_FAMILIES(server_closes_first),
 		ON_TCP(client_resets),
 		ON_TCP(client_resets_with_unread_bytes),

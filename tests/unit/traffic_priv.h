@@ -37,8 +37,7 @@ struct script {
 	bool http; /* false: in is something else */
 };
 
-/* n exchanges; `conn` makes their paths unlike those of other connections. `plain` leaves out what
-   cannot be followed by more on the connection, but for the last. */
+/* n exchanges; `conn` makes their paths unlike those of other connections. */
 void script_compose(struct script *s, struct random *r, uint32_t conn, uint32_t n, bool large);
 void script_free(struct script *s);
 

@@ -31,6 +31,8 @@ bool random_chance(struct random *r, uint32_t percent)
 
 static void put(struct text *t, const void *data, uint32_t n)
 {
+	if (!n)
+		return;
 	if (t->n + n > t->cap) {
 		t->cap = 2 * (t->n + n);
 		t->data = realloc(t->data, t->cap);
@@ -336,8 +338,6 @@ static void something_else(struct script *s, struct random *r)
 void script_compose(struct script *s, struct random *r, uint32_t conn, uint32_t n, bool large)
 {
 	*s = (struct script){.http = true};
-	put(&s->in, "", 0);
-	put(&s->out, "", 0);
 	if (!large && random_chance(r, 3)) {
 		something_else(s, r);
 		return;
