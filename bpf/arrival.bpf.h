@@ -49,8 +49,11 @@ static __always_inline int data_ready(struct sock *sk)
 	if (!c || c->role == CONN_CONNECTED)
 		return 0;
 	end = conn_in_end(c, sk);
-	if (c->flags & RS_F_POS_COUNTED)
+	if (c->flags & RS_F_POS_COUNTED) {
 		end += unix_newest(sk);
+		if (!c->cookie)
+			c->cookie = bpf_get_socket_cookie(sk);
+	}
 	if (end != c->in_end)
 		arrival_add(c, end, now);
 	return 0;
@@ -69,6 +72,13 @@ int BPF_PROG(on_readable, struct sock *sk)
 }
 
 #define TCPHDR_FIN 0x01
+static __always_inline bool has_fin(struct tcp_skb_cb *cb)
+{
+	if (bpf_core_field_size(((struct tcp_skb_cb___word *)0)->tcp_flags) == 2)
+		return BPF_CORE_READ((struct tcp_skb_cb___word *)cb, tcp_flags) & TCPHDR_FIN;
+	return BPF_CORE_READ((struct tcp_skb_cb___byte *)cb, tcp_flags) & TCPHDR_FIN;
+}
+
 SEC("tp_btf/tcp_probe")
 int BPF_PROG(on_tcp_probe, struct sock *sk, struct sk_buff *skb)
 {
@@ -79,7 +89,7 @@ int BPF_PROG(on_tcp_probe, struct sock *sk, struct sk_buff *skb)
 	if (!c || c->role == CONN_CONNECTED)
 		return 0;
 	seq = BPF_CORE_READ(cb, seq);
-	end = BPF_CORE_READ(cb, end_seq) - !!(BPF_CORE_READ(cb, tcp_flags) & TCPHDR_FIN);
+	end = BPF_CORE_READ(cb, end_seq) - has_fin(cb);
 	/* only what fits on to the bytes in order; it fires for acknowledgements and repeats too */
 	if (seq != BPF_CORE_READ((struct tcp_sock *)sk, rcv_nxt) || (s32)(end - seq) <= 0)
 		return 0;

@@ -32,8 +32,10 @@ static __always_inline long call_nr(struct pt_regs *regs)
 #error "reqscope knows the system call registers of x86_64 and arm64"
 #endif
 
-#define MAX_MESSAGES 8 /* of one recvmmsg or sendmmsg */
+#define MAX_MESSAGES 64 /* of one recvmmsg or sendmmsg */
 #define MSG_PEEK     0x02
+#define MSG_TRUNC    0x20
+#define MSG_ERRQUEUE 0x2000
 #define MSG_DONTWAIT 0x40
 #define O_NONBLOCK   04000
 
@@ -71,10 +73,11 @@ static __always_inline u32 call_bytes(struct pt_regs *regs, u8 class, long ret)
 	if (class != CALL_RECVMMSG && class != CALL_SENDMMSG)
 		return ret;
 	for (int i = 0; i < MAX_MESSAGES && i < ret; i++) {
-		struct mmsghdr m = {};
+		struct mmsghdr *m = (struct mmsghdr *)msg + i;
+		u32 len = 0;
 
-		bpf_probe_read_user(&m, sizeof(m), (void *)(msg + i * sizeof(m)));
-		sum += m.msg_len;
+		bpf_probe_read_user(&len, sizeof(len), &m->msg_len);
+		sum += len;
 	}
 	return sum;
 }

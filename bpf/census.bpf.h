@@ -62,14 +62,24 @@ int census_sockets(struct bpf_iter__task_file *ctx)
 	if ((state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT) || !from_listener(sk, family))
 		return 0;
 	c = conn_create(sk, family, CONN_ACCEPTED, RS_F_LATE, 0);
-	if (!c)
+	if (!c) {
+		count(RS_CNT_EVICTED);
 		return 0;
+	}
 	c->tgid = tgid;
 	emit_open(c, sk, bpf_ktime_get_ns());
 	return 0;
 }
 
-/* Writes one struct rs_census for each connection that is followed. */
+/* A unix socket whose end nobody told: released (unix_release_sock() sets its state), or gone and its
+   memory another's. */
+static __always_inline bool unix_is_dead(struct conn *c, struct sock *sk)
+{
+	return c->family == AF_UNIX && (conn_is_stale(c, sk) || sock_state(sk) != TCP_ESTABLISHED);
+}
+
+/* Writes one struct rs_census for each connection that is followed; ends those of which only this can
+   tell that they are over. */
 SEC("iter/bpf_map_elem")
 int census_conns(struct bpf_iter__bpf_map_elem *ctx)
 {
@@ -84,6 +94,11 @@ int census_conns(struct bpf_iter__bpf_map_elem *ctx)
 	c = bpf_map_lookup_elem(&conns, &key);
 	if (!c || c->role == CONN_CONNECTED)
 		return 0;
+	if (unix_is_dead(c, (struct sock *)key)) {
+		emit_close(c, (struct sock *)key, true, bpf_ktime_get_ns());
+		bpf_map_delete_elem(&conns, &key);
+		return 0;
+	}
 	e.in_end = c->in_end;
 	if (!c->closed) {
 		conn_positions(c, (struct sock *)key);

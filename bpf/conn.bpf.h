@@ -17,14 +17,12 @@ static __always_inline void ring_put(void *record, u64 size)
 /* Fills the head of a connection's event, all but its sequence number. */
 static __always_inline void event_init(struct rs_event *h, struct conn *c, u16 type, u64 ts)
 {
-	u64 id = bpf_get_current_pid_tgid();
-
 	h->ts = ts;
 	h->type = type;
 	h->flags = c->flags & (RS_F_POS_COUNTED | RS_F_LATE);
 	h->conn = c->id;
-	h->tgid = id >> 32;
-	h->tid = (u32)id;
+	h->tgid = c->tgid;
+	h->tid = 0;
 }
 
 /*
@@ -38,11 +36,25 @@ static __always_inline void event_put(struct conn *c, struct rs_event *h, u64 si
 	ring_put(h, size);
 }
 
+/*
+ * Nothing tells of a unix socket's end when its process is killed or its listener closed. Its address
+ * may then belong to another socket, whose cookie is not the one that we gave it.
+ */
+static __always_inline bool conn_is_stale(struct conn *c, struct sock *sk)
+{
+	return c->cookie && BPF_CORE_READ(sk, __sk_common.skc_cookie.counter) != (s64)c->cookie;
+}
+
 static __always_inline struct conn *conn_lookup(struct sock *sk)
 {
 	u64 key = (u64)sk;
+	struct conn *c = bpf_map_lookup_elem(&conns, &key);
 
-	return bpf_map_lookup_elem(&conns, &key);
+	if (c && conn_is_stale(c, sk)) {
+		bpf_map_delete_elem(&conns, &key);
+		return NULL;
+	}
+	return c;
 }
 
 /* Enters a connection. Its positions start at what the socket has taken and sent so far. */
@@ -66,11 +78,12 @@ static __always_inline struct conn *conn_create(struct sock *sk, u16 family, u8 
 		c.base_out = BPF_CORE_READ(tp, write_seq);
 		c.fin_in = state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK || state == TCP_CLOSING;
 		c.in_end = BPF_CORE_READ(tp, rcv_nxt) - c.base_in - c.fin_in;
+		if (c.fin_in) /* some time before */
+			c.peer_fin = bpf_ktime_get_ns();
 	} else {
 		c.flags |= RS_F_POS_COUNTED;
 	}
-	if (bpf_map_update_elem(&conns, &key, &c, BPF_NOEXIST) == -E2BIG)
-		count(RS_CNT_EVICTED);
+	bpf_map_update_elem(&conns, &key, &c, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&conns, &key);
 }
 
@@ -100,7 +113,7 @@ static __always_inline void conn_positions(struct conn *c, struct sock *sk)
 /*
  * Notes that all bytes before `end` have arrived by now. The list is written by the socket's receive
  * path and taken by the thread that reads. When it is full the last entry is stretched: the stamps of
- * the first byte and of the last stay exact, what lies between is marked as cut.
+ * the first byte and of the last stay exact, what lies between is marked as merged.
  */
 static __always_inline void arrival_add(struct conn *c, u32 end, u64 now)
 {
@@ -108,9 +121,10 @@ static __always_inline void arrival_add(struct conn *c, u32 end, u64 now)
 
 	if (slot - c->get >= RS_MAX_ARRIVALS) {
 		slot--;
-		c->flags |= RS_F_ARRIVALS_CUT;
+		c->arrivals[slot & (RS_MAX_ARRIVALS - 1)].merged = 1;
 		count(RS_CNT_CUT);
 	} else {
+		c->arrivals[slot & (RS_MAX_ARRIVALS - 1)].merged = 0;
 		c->put = slot + 1;
 	}
 	c->arrivals[slot & (RS_MAX_ARRIVALS - 1)].ts = now;
@@ -136,6 +150,8 @@ static __always_inline void emit_open(struct conn *c, struct sock *sk, u64 now)
 
 	conn_positions(c, sk);
 	event_init(&e.h, c, RS_EV_OPEN, now);
+	if (c->role == CONN_ACCEPTED && !(c->flags & RS_F_LATE))
+		e.h.tid = (u32)bpf_get_current_pid_tgid();
 	e.established = c->established;
 	e.in_pos = c->in_pos;
 	e.in_end = conn_in_end(c, sk);
@@ -168,7 +184,7 @@ static __always_inline void close_fill(struct conn *c, struct sock *sk, struct r
 				       u16 type, u64 now, u16 flags)
 {
 	event_init(&e->h, c, type, now);
-	e->h.flags |= flags | (c->flags & RS_F_ARRIVALS_CUT);
+	e->h.flags |= flags;
 	if (c->role == CONN_PENDING)
 		e->h.flags |= RS_F_UNACCEPTED;
 	e->established = c->established;

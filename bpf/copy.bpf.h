@@ -15,12 +15,15 @@ static __always_inline struct record *record_get(void)
 	return bpf_map_lookup_elem(&records, &zero);
 }
 
-/* Appends a piece: `n` bytes from user address `from`, which stand at `at` in the segment. */
+/* Appends a piece, if there is room (the buffer is twice as large as the mask, so the last one may
+   reach beyond it): `n` bytes from user address `from`, which stand at `at` in the segment. */
 static __always_inline void piece_add(struct record *r, u64 from, u32 at, u32 n)
 {
 	u32 off = r->copy.fill & RS_RECORD_MASK & ~7U;
 	struct rs_piece *piece = (struct rs_piece *)&r->buf[off];
 
+	if (r->copy.fill > RS_RECORD_MASK) /* full: what is missing shows as not copied */
+		return;
 	if (n > RS_MAX_SNAP)
 		n = RS_MAX_SNAP;
 	/* keeps clang from using a copy of n whose bound the verifier has not seen */
@@ -77,10 +80,10 @@ __attribute__((noinline)) int copy_step(u32 i)
 	if (!v.iov_len)
 		return 0;
 	n = prefix_length(c->out, v.iov_base, v.iov_len);
-	if (c->fill < RS_RECORD_MASK - 2 * RS_TAIL)
-		piece_add(r, v.iov_base, c->at, n);
-	else
+	if (c->fill > RS_RECORD_MASK - 2 * RS_TAIL) /* room for the tail is left */
 		n = 0;
+	else
+		piece_add(r, v.iov_base, c->at, n);
 	c->at += v.iov_len;
 	c->end = v.iov_base + v.iov_len;
 	c->rest = v.iov_len - n;

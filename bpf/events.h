@@ -41,7 +41,6 @@ enum rs_event_type {
 /* rs_event.flags */
 #define RS_F_LATE         0x0001 /* OPEN: it existed before tracing began */
 #define RS_F_POS_COUNTED  0x0002 /* positions are counted by us (unix sockets), not the socket's */
-#define RS_F_ARRIVALS_CUT 0x0004 /* IN, CLOSE: more arrivals than slots; the last one is merged */
 #define RS_F_RESET        0x0008 /* EOF, CLOSE: by RST, not FIN */
 #define RS_F_BY_SERVER    0x0010 /* CLOSE: the server closed first; without it, the peer did */
 #define RS_F_FILE         0x0020 /* OUT: sendfile; no bytes can be copied */
@@ -55,8 +54,8 @@ struct rs_event {
 	__u64 ts;
 	__u64 conn;  /* identity of the connection, never reused within one run */
 	__u32 seq;   /* counts the events of this connection from 1, lost ones included */
-	__u32 tgid;  /* process in whose context this happened (0 = none of the target's) */
-	__u32 tid;
+	__u32 tgid;  /* the target's process that used the connection last, 0 none yet */
+	__u32 tid;   /* IN, OUT, OPEN: its thread; else 0 */
 	__u16 type;  /* enum rs_event_type */
 	__u16 flags; /* RS_F_* */
 };
@@ -88,7 +87,7 @@ _Static_assert(sizeof(struct rs_ev_open) == 120, "rs_ev_open layout");
 struct rs_arrival {
 	__u64 ts;
 	__u32 end;
-	__u32 pad;
+	__u32 merged; /* of several arrivals: ts is that of its last byte */
 };
 _Static_assert(sizeof(struct rs_arrival) == 16, "rs_arrival layout");
 
@@ -170,7 +169,7 @@ struct rs_census {
 	__u32 out_pos;
 	__u32 pad;
 	__u16 family;
-	__u16 flags; /* RS_F_LATE, RS_F_ARRIVALS_CUT, RS_F_UNACCEPTED, RS_F_POS_COUNTED */
+	__u16 flags; /* RS_F_LATE, RS_F_UNACCEPTED, RS_F_POS_COUNTED */
 	__u16 n_arrivals;
 	__u16 pad1;
 	__u64 established;

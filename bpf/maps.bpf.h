@@ -55,6 +55,7 @@ enum conn_role {
 /* One connection, by the address of its struct sock; gone at tcp_destroy_sock or the last close. */
 struct conn {
 	u64 id;
+	u64 cookie;   /* unix: the socket's own, 0 none yet; tells that the address is another's now */
 	u64 established;
 	u64 peer_fin;
 	u32 seq;
@@ -65,7 +66,7 @@ struct conn {
 	u32 in_end;
 	u32 out_pos;
 	u32 put, get; /* arrivals: written by put, taken by get; index & (RS_MAX_ARRIVALS - 1) */
-	u16 flags;    /* RS_F_LATE, RS_F_POS_COUNTED, RS_F_ARRIVALS_CUT */
+	u16 flags;    /* RS_F_LATE, RS_F_POS_COUNTED */
 	u8 role;      /* enum conn_role */
 	u8 fin_in;    /* the peer's FIN took a sequence number */
 	u8 reset;

@@ -54,10 +54,6 @@ static __always_inline void arrivals_take(struct conn *c, struct record *r, u32 
 			break;
 	}
 	c->get = get;
-	if (get == put && (c->flags & RS_F_ARRIVALS_CUT)) {
-		c->flags &= ~RS_F_ARRIVALS_CUT;
-		r->ev.h.flags |= RS_F_ARRIVALS_CUT;
-	}
 	r->copy.fill = r->ev.n_arrivals * sizeof(struct rs_arrival);
 }
 
@@ -68,6 +64,7 @@ static __always_inline struct record *record_begin(struct conn *c, u16 type, u64
 	if (!r)
 		return NULL;
 	event_init(&r->ev.h, c, type, ts);
+	r->ev.h.tid = (u32)bpf_get_current_pid_tgid();
 	r->ev.exit = 0;
 	r->ev.len = len;
 	r->ev.n_arrivals = r->ev.n_pieces = 0;
@@ -89,9 +86,10 @@ static __always_inline void after_read(struct pt_regs *regs, u8 class, long ret,
 	struct sock *sk;
 	struct conn *c;
 	struct record *r;
-	u32 len;
+	u32 len, flags;
 
-	if (ret < 0 || call_flags(regs, class) & MSG_PEEK)
+	flags = call_flags(regs, class);
+	if (ret < 0 || flags & (MSG_PEEK | MSG_ERRQUEUE)) /* they take no bytes from the stream */
 		return;
 	c = fd_conn(call_arg0(regs), &file, &sk, now);
 	if (!c)
@@ -120,7 +118,8 @@ static __always_inline void after_read(struct pt_regs *regs, u8 class, long ret,
 	r->ev.pos = c->in_pos - len;
 	arrivals_take(c, r, c->in_pos);
 	call_buffers(regs, class, &r->copy);
-	segment_copy(r);
+	if (!(flags & MSG_TRUNC)) /* it throws the bytes away: the buffer holds others */
+		segment_copy(r);
 	record_put(c, r);
 }
 
@@ -181,12 +180,20 @@ static __always_inline void after_accept(long ret, u64 now)
 
 		c = conn_create(sk, sock_family(sk), CONN_ACCEPTED, waiting ? RS_F_LATE : 0, 0);
 	}
-	if (!c)
+	if (!c) {
+		count(RS_CNT_EVICTED);
+		return;
+	}
+	if (c->closed) /* it was reset before anybody accepted it */
 		return;
 	c->role = CONN_ACCEPTED;
 	c->tgid = bpf_get_current_pid_tgid() >> 32;
 	emit_open(c, sk, now);
 }
+
+/* include/net/sock.h: a peer that closes shuts both of our directions down, one that only stops sending
+   ours for receiving */
+#define SEND_SHUTDOWN 2
 
 #define EINPROGRESS 115
 static __always_inline void after_connect(struct pt_regs *regs, long ret)
@@ -234,7 +241,7 @@ static __always_inline void before_close(struct pt_regs *regs, u64 now)
 	if (!c)
 		return;
 	/* the peer's close shuts our side down before we close it */
-	if (!c->peer_fin && BPF_CORE_READ(sk, sk_shutdown))
+	if (!c->peer_fin && (BPF_CORE_READ(sk, sk_shutdown) & SEND_SHUTDOWN))
 		c->peer_fin = now;
 	emit_close(c, sk, true, now);
 	key = (u64)sk;

@@ -17,6 +17,7 @@
 #include "exit.h"
 
 #define DRAIN_MS   10	       /* the ring is looked at this often; nothing wakes us per event */
+#define SWEEP_NS   50000000ULL /* after a process has exited, the unix sockets that it held are gone */
 #define REFRESH_NS 200000000ULL /* deaths whose event was lost are noticed this often */
 
 static uint64_t clock_ns(clockid_t clock)
@@ -109,8 +110,8 @@ static void on_process(struct session *s, const struct rs_ev_proc *e)
 		break;
 	case RS_PROC_EXIT:
 		target_gone(&s->target, e->h.tgid);
-		tracer_process_gone(s->tracer, e->h.tgid, e->h.ts);
 		capture_forget_process(s->capture, e->h.tgid);
+		s->sweep = e->h.ts + SWEEP_NS;
 		break;
 	}
 }
@@ -476,6 +477,10 @@ static void periodic(struct session *s, uint64_t *refresh, uint64_t *tick, uint6
 		target_refresh(&s->target);
 		*refresh = s->now + REFRESH_NS;
 	}
+	if (s->sweep && s->now >= s->sweep) {
+		s->sweep = 0;
+		session_census(s);
+	}
 	if (s->cb.stuck && s->now >= *stuck) {
 		look_for_stuck(s, s->now);
 		*stuck = s->now + REFRESH_NS;
@@ -504,7 +509,9 @@ int session_run(struct session *s)
 		ret = loop_step(s, fds);
 		periodic(s, &refresh, &tick, &stuck);
 	}
-	session_drain(s);
+	if (s->sweep) /* its files are closed a moment after it is said to have exited */
+		poll(NULL, 0, SWEEP_NS / 1000000);
+	session_census(s);
 	if (ret < 0)
 		fprintf(stderr, "reqscope: %s\n", strerror(-ret));
 	if (s->failed)

@@ -36,6 +36,7 @@ struct session {
 	char host[65];
 	char kernel[72];
 	int signal_fd; /* SIGINT, SIGTERM, SIGHUP, blocked from the beginning on */
+	uint64_t sweep; /* when the next census is due because a process has exited; 0: none */
 	bool stop;
 	bool failed; /* out of memory while counting */
 	struct snapshot *snapshot;

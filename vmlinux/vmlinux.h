@@ -135,6 +135,7 @@ struct sock_common {
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
 	possible_net_t skc_net;
+	atomic64_t skc_cookie;
 	struct in6_addr skc_v6_daddr, skc_v6_rcv_saddr;
 };
 struct sk_buff {
@@ -170,7 +171,14 @@ struct tcp_sock {
 };
 struct tcp_skb_cb {
 	u32 seq, end_seq;
+};
+/* tcp_flags: 8 bits in older kernels, 16 in newer; the FIN bit is in the
+   low byte */
+struct tcp_skb_cb___byte {
 	u8 tcp_flags;
+};
+struct tcp_skb_cb___word {
+	u16 tcp_flags;
 };
 struct sockaddr_un {
 	char sun_path[108];

@@ -23,7 +23,7 @@ struct seen {
 
 HELPER const char *type_name(unsigned type)
 {
-	static const char *const names[] = {"none", "OPEN", "IN",   "OUT",
+	static const char *const names[] = {"none", "OPEN",  "IN",   "OUT",
 					    "EOF",  "CLOSE", "PROC", "LISTEN"};
 
 	return type < RS_EV_TYPES ? names[type] : "unknown";
@@ -59,8 +59,9 @@ HELPER void seen_print(const struct seen *s)
 	for (size_t i = 0; i < s->n; i++) {
 		const struct rs_event *h = s->list[i]->h;
 
-		print_message("  conn %llu seq %u %-6s flags %#x tgid %u\n", (unsigned long long)h->conn,
-			      h->seq, type_name(h->type), h->flags, h->tgid);
+		print_message("  conn %llu seq %u %-6s flags %#x tgid %u\n",
+			      (unsigned long long)h->conn, h->seq, type_name(h->type), h->flags,
+			      h->tgid);
 	}
 }
 

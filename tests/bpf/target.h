@@ -3,8 +3,8 @@
  * target.h - a process that the test starts and that makes the system calls it is told to, one a
  * command. Commands and answers go through pipes, bytes through a shared area.
  *
- * A target may fork (the child serves the next channel) and exec this same program again, which then
- * goes on serving (target_main()).
+ * A target may fork (the child serves the next channel) and exec this same program again, which
+ * then goes on serving (target_main()).
  */
 #ifndef RS_TEST_TARGET_H
 #define RS_TEST_TARGET_H
@@ -42,10 +42,10 @@
 #define DEADLINE_NS 10000000000ull
 
 enum op {
-	OP_LISTEN,   /* arg: family, flags: backlog, bound to area->addr or, with len 0, anywhere */
-	OP_CONNECT,  /* to area->addr */
+	OP_LISTEN,  /* arg: family, flags: backlog, bound to area->addr or, with len 0, anywhere */
+	OP_CONNECT, /* to area->addr */
 	OP_ACCEPT,
-	OP_ACCEPT4,  /* flags */
+	OP_ACCEPT4, /* flags */
 	OP_READ,
 	OP_READV,
 	OP_RECVFROM, /* flags, as the others that have any */
@@ -65,14 +65,14 @@ enum op {
 	OP_LINGER0,
 	OP_NONBLOCK,
 	OP_DUP,
-	OP_FILE,     /* a file of area->bytes, len[0] of them */
-	OP_PIPE,     /* ret: read end | write end << 16 */
-	OP_PAIR,     /* of unix sockets; ret as OP_PIPE */
-	OP_THREAD,   /* starts a thread and waits for its end */
-	OP_FORK,     /* arg: the child's channel */
+	OP_FILE,   /* a file of area->bytes, len[0] of them */
+	OP_PIPE,   /* ret: read end | write end << 16 */
+	OP_PAIR,   /* of unix sockets; ret as OP_PIPE */
+	OP_THREAD, /* starts a thread and waits for its end */
+	OP_FORK,   /* arg: the child's channel */
 	OP_EXEC,
-	OP_EXIT,     /* arg: code; no answer */
-	OP_WAIT,     /* arg: a child's pid */
+	OP_EXIT, /* arg: code; no answer */
+	OP_WAIT, /* arg: a child's pid */
 };
 
 struct command {
@@ -231,7 +231,7 @@ HELPER long open_listener(const struct command *c, struct area *area)
 {
 	struct sockaddr_storage any = {.ss_family = c->arg};
 	bool given = area->addr_len;
-	socklen_t len = c->arg == AF_INET  ? sizeof(struct sockaddr_in)
+	socklen_t len = c->arg == AF_INET    ? sizeof(struct sockaddr_in)
 			: c->arg == AF_INET6 ? sizeof(struct sockaddr_in6)
 					     : sizeof(sa_family_t);
 	int fd = socket(c->arg, SOCK_STREAM, 0), one = 1;
@@ -241,7 +241,8 @@ HELPER long open_listener(const struct command *c, struct area *area)
 	else if (c->arg == AF_INET6)
 		((struct sockaddr_in6 *)&any)->sin6_addr = in6addr_loopback;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (fd < 0 || bind(fd, (struct sockaddr *)(given ? &area->addr : &any), given ? area->addr_len : len))
+	if (fd < 0 ||
+	    bind(fd, (struct sockaddr *)(given ? &area->addr : &any), given ? area->addr_len : len))
 		return -1;
 	area->addr_len = sizeof(area->addr);
 	if (getsockname(fd, (struct sockaddr *)&area->addr, &area->addr_len))
@@ -374,7 +375,8 @@ HELPER void serve(struct stage *stage, unsigned channel)
 			transfer(&c, stage->area, &a);
 		} else {
 			a.before = now_ns();
-			a.ret = c.op == OP_FORK ? fork_server(stage, c.arg) : call_plain(&c, stage->area);
+			a.ret = c.op == OP_FORK ? fork_server(stage, c.arg)
+						: call_plain(&c, stage->area);
 			a.after = now_ns();
 			a.err = errno;
 		}
@@ -395,8 +397,10 @@ HELPER void target_main(int argc, char **argv)
 	stage.memfd = atoi(argv[2]);
 	stage.channels[0].command[0] = atoi(argv[3]);
 	stage.channels[0].answer[1] = atoi(argv[4]);
-	stage.area = mmap(NULL, sizeof(*stage.area), PROT_READ | PROT_WRITE, MAP_SHARED, stage.memfd, 0);
-	if (stage.area == MAP_FAILED || write(stage.channels[0].answer[1], &a, sizeof(a)) != sizeof(a))
+	stage.area =
+		mmap(NULL, sizeof(*stage.area), PROT_READ | PROT_WRITE, MAP_SHARED, stage.memfd, 0);
+	if (stage.area == MAP_FAILED ||
+	    write(stage.channels[0].answer[1], &a, sizeof(a)) != sizeof(a))
 		_exit(1);
 	serve(&stage, 0);
 }
@@ -408,7 +412,8 @@ HELPER int stage_open(struct stage *stage)
 	stage->memfd = memfd_create("area", 0);
 	if (stage->memfd < 0 || ftruncate(stage->memfd, sizeof(*stage->area)))
 		return -1;
-	stage->area = mmap(NULL, sizeof(*stage->area), PROT_READ | PROT_WRITE, MAP_SHARED, stage->memfd, 0);
+	stage->area = mmap(NULL, sizeof(*stage->area), PROT_READ | PROT_WRITE, MAP_SHARED,
+			   stage->memfd, 0);
 	if (stage->area == MAP_FAILED)
 		return -1;
 	for (unsigned i = 0; i < CHANNELS; i++)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * test_arrival.c - when bytes lay in the socket's receive queue: each segment's stamp must lie between
- * the client's clock before it sent and after its arrival was certain, however late it is read.
+ * test_arrival.c - when bytes lay in the socket's receive queue: each segment's stamp must lie
+ * between the client's clock before it sent and after its arrival was certain, however late it is
+ * read.
  */
 #include "harness.h"
 #include "../../user/core/conn.h"
@@ -93,7 +94,8 @@ static void several_segments_one_read(void **state)
 	send_segments(l.client, sent, 5, 0, 100);
 	in = link_take(&l, .op = OP_RECVFROM, ONE(1000));
 	assert_int_equal(in->data->len, 500);
-	assert_int_equal(in->h->flags & RS_F_ARRIVALS_CUT, 0);
+	for (uint32_t i = 0; i < in->n_arrivals; i++)
+		assert_int_equal(in->arrivals[i].merged, 0);
 	assert_int_equal(in->n_arrivals, 5);
 	for (unsigned i = 0; i < 5; i++)
 		check_arrival(in, i, 100 * (i + 1), sent[i]);
@@ -111,7 +113,8 @@ static void several_segments_before_accept(void **state)
 	send_segments(l.client, sent, SLOTS, 0, 10);
 	link_accept(&l, &listener);
 	in = link_take(&l, .op = OP_RECVFROM, ONE(1000));
-	assert_int_equal(in->h->flags & RS_F_ARRIVALS_CUT, 0);
+	for (uint32_t i = 0; i < in->n_arrivals; i++)
+		assert_int_equal(in->arrivals[i].merged, 0);
 	assert_int_equal(in->n_arrivals, SLOTS);
 	for (unsigned i = 0; i < SLOTS; i++)
 		check_arrival(in, i, 10 * (i + 1), sent[i]);
@@ -187,11 +190,13 @@ static void overflow(void **state, bool accepted)
 		link_accept(&l, &listener);
 	in = link_take(&l, .op = OP_RECVFROM, ONE(1000));
 	assert_int_equal(in->data->len, 200);
-	assert_int_equal(in->h->flags, l.flags | RS_F_ARRIVALS_CUT);
+	assert_int_equal(in->h->flags, l.flags);
 	assert_int_equal(in->n_arrivals, SLOTS);
 	for (unsigned i = 0; i < SLOTS - 1; i++)
 		check_arrival(in, i, 10 * (i + 1), sent[i]);
 	check_arrival(in, SLOTS - 1, 200, sent[19]);
+	for (unsigned i = 0; i < SLOTS; i++)
+		assert_int_equal(in->arrivals[i].merged, i == SLOTS - 1);
 	capture_counts(w->capture, &counts);
 	assert_int_equal(counts.cut, 20 - SLOTS);
 	next = client_send(l.client, 200, 10);
@@ -217,7 +222,6 @@ static unsigned check_stamps(const struct event *in, const struct bracket *sent,
 	struct arrivals a = {
 		.list = in->arrivals,
 		.n = in->n_arrivals,
-		.cut = in->h->flags & RS_F_ARRIVALS_CUT,
 	};
 	unsigned known = 0;
 

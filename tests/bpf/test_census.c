@@ -520,7 +520,8 @@ static void new_listener_is_told(void **state)
 	ok(tell(&w->target, .op = OP_CLOSE, .fd = listener.fd), "close");
 	w->stage.area->addr = listener.addr;
 	w->stage.area->addr_len = listener.addr_len;
-	listener.fd = ok(tell(&w->target, .op = OP_LISTEN, .arg = w->family, .flags = 4), "listen").ret;
+	listener.fd =
+		ok(tell(&w->target, .op = OP_LISTEN, .arg = w->family, .flags = 4), "listen").ret;
 	e = expect_bare(w, RS_EV_LISTEN, w->target.pid);
 	check_listener(e->listen, &listener);
 	link_connect(&l, w, &listener);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * test_process.c - which processes belong to the target: what its children do is seen, what others do
- * is not.
+ * test_process.c - which processes belong to the target: what its children do is seen, what others
+ * do is not.
  */
 #include "harness.h"
 

@@ -47,7 +47,8 @@ static void accept_by(void **state, enum op op)
 	watch(w);
 	connecting.before = now_ns();
 	link_connect(&l, w, &listener);
-	a = ok(tell(&w->target, .op = op, .fd = listener.fd, .flags = op == OP_ACCEPT4 ? SOCK_NONBLOCK : 0),
+	a = ok(tell(&w->target, .op = op, .fd = listener.fd,
+		    .flags = op == OP_ACCEPT4 ? SOCK_NONBLOCK : 0),
 	       "accept");
 	e = expect_new(&l, RS_EV_OPEN);
 	check_head(&l, e, 0);
@@ -220,8 +221,8 @@ static void write_by(void **state, struct command c, uint16_t flags, const struc
 	finish(&l);
 }
 
-#define write_pieces(state, c, flags, ...)                                     \
-	write_by((state), (c), (flags), (struct rs_piece[]){__VA_ARGS__},      \
+#define write_pieces(state, c, flags, ...)                                \
+	write_by((state), (c), (flags), (struct rs_piece[]){__VA_ARGS__}, \
 		 sizeof((struct rs_piece[]){__VA_ARGS__}) / sizeof(struct rs_piece))
 
 static void write_is_told(void **state)

@@ -84,12 +84,12 @@ void stream_open_late(struct stream *s, struct stream_conn *c, uint64_t ts, uint
 
 void stream_arrive(struct stream_conn *c, uint64_t ts, uint32_t n)
 {
+	bool merged = c->n_arrivals == RS_MAX_ARRIVALS;
+
 	c->in_end += n;
-	if (c->n_arrivals == RS_MAX_ARRIVALS)
-		c->cut = true;
-	else
-		c->n_arrivals++;
-	c->arrivals[c->n_arrivals - 1] = (struct rs_arrival){.ts = ts, .end = c->in_end};
+	c->n_arrivals += !merged;
+	c->arrivals[c->n_arrivals - 1] =
+		(struct rs_arrival){.ts = ts, .end = c->in_end, .merged = merged};
 }
 
 /* As bpf/copy.bpf.h does for one buffer: a prefix, and the tail of what was not copied whole. */
@@ -139,10 +139,6 @@ void stream_read(struct stream *s, struct stream_conn *c, uint64_t ts, const voi
 
 	c->in_pos += n;
 	size += put_arrivals(buf + size, c, c->in_pos, &e.n_arrivals);
-	if (c->cut && !c->n_arrivals) {
-		e.h.flags |= RS_F_ARRIVALS_CUT;
-		c->cut = false;
-	}
 	size += put_pieces(buf + size, data, n, s->snap_in, &e.n_pieces);
 	memcpy(buf, &e, sizeof(e));
 	add(s, buf, size);

@@ -33,7 +33,6 @@ struct stream_conn {
 	bool unix_socket;
 	struct rs_arrival arrivals[RS_MAX_ARRIVALS];
 	uint32_t n_arrivals;
-	bool cut;
 };
 
 void stream_init(struct stream *s);

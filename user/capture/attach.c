@@ -152,7 +152,6 @@ int capture_add_process(struct capture *c, uint32_t pid)
 void capture_forget_process(struct capture *c, uint32_t pid)
 {
 	bpf_map__delete_elem(c->bpf->maps.targets, &pid, sizeof(pid), 0);
-	capture_forget_conns(c, pid);
 }
 
 /* Once more with the programs live, for what was forked in between; then what the processes hold:

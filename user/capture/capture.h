@@ -63,8 +63,8 @@ typedef void (*capture_listener)(void *ctx, const struct rs_ev_listen *listener)
 int capture_census_conns(struct capture *c, capture_conn take, void *ctx);
 int capture_census_listeners(struct capture *c, uint32_t pid, capture_listener take, void *ctx);
 
-/* A process has ended and its last events are drained: its entry, and the unix connections that only
-   it used, are removed from the kernel's maps. */
+/* A process has ended and its last events are drained: it is no target any more. (What it left of unix
+   connections ends at the next census: nothing else tells.) */
 void capture_forget_process(struct capture *c, uint32_t pid);
 
 /* Adds a process to the target. 0 or a negative errno. */

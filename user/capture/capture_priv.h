@@ -26,6 +26,5 @@ int capture_ring_open(struct capture *c);
 void capture_ring_close(struct capture *c);
 /* census.c: enters the connections that a process holds; they are told through the ring */
 int capture_census_process(struct capture *c, uint32_t pid);
-void capture_forget_conns(struct capture *c, uint32_t pid);
 
 #endif

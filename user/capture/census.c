@@ -109,31 +109,3 @@ int capture_census_conns(struct capture *c, capture_conn take, void *ctx)
 
 	return iter_run(c->bpf->progs.census_conns, &info, sizeof(struct rs_census), take_conn, &cc);
 }
-
-struct forget {
-	uint32_t pid;
-	uint64_t keys[256];
-	uint32_t n;
-};
-
-static void find_orphan(void *ctx, const struct rs_census *k)
-{
-	struct forget *f = ctx;
-
-	if (k->tgid == f->pid && (k->flags & RS_F_POS_COUNTED) && f->n < 256)
-		f->keys[f->n++] = k->key;
-}
-
-/* Unix sockets tell nobody when their process dies; what it used last is taken out of the map. */
-void capture_forget_conns(struct capture *c, uint32_t pid)
-{
-	struct forget f = {.pid = pid};
-
-	do {
-		f.n = 0;
-		if (capture_census_conns(c, find_orphan, &f))
-			return;
-		for (uint32_t i = 0; i < f.n; i++)
-			bpf_map__delete_elem(c->bpf->maps.conns, &f.keys[i], sizeof(f.keys[i]), 0);
-	} while (f.n == 256);
-}

@@ -3,8 +3,9 @@
 
 /*
  * The entries of a list follow one another: entry i tells of the bytes from the end of entry i - 1 to
- * its own. A merged last entry was stretched over several arrivals: of its bytes only the last one is
- * known to have come at its stamp (bpf/conn.bpf.h, arrival_add()).
+ * its own. A merged entry was stretched over several arrivals: of its bytes only the last one is known
+ * to have come at its stamp (bpf/conn.bpf.h, arrival_add()). It stays in the kernel's list until its
+ * last byte is read, so it comes with several reads and others may follow it.
  */
 uint64_t arrival_at(const struct arrivals *a, uint64_t at)
 {
@@ -15,7 +16,7 @@ uint64_t arrival_at(const struct arrivals *a, uint64_t at)
 
 		if (at >= end)
 			continue;
-		if (a->cut && i == a->n - 1 && at + 1 != end)
+		if (a->list[i].merged && at + 1 != end)
 			return 0;
 		return a->list[i].ts;
 	}

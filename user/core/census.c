@@ -34,19 +34,26 @@ static struct conn *meet(struct tracer *t, const struct rs_census *k)
 	return c;
 }
 
+/* Where what is received now is a request, if no bytes of one have been read. */
+static bool at_boundary(const struct conn *c)
+{
+	if (c->state == CONN_SYNC)
+		return !c->filling && !c->in_lost;
+	/* after a loss it may as well be the rest of a body that was answered early */
+	return c->state == CONN_WAIT_IN && !c->doubtful;
+}
+
 /* Bytes lie unread at a message boundary: that is a request, open in phase queue. */
 static void begin_unread(struct tracer *t, struct conn *c, const struct rs_census *k)
 {
 	struct arrivals a = {
 		.list = k->arrivals,
 		.n = k->n_arrivals,
-		.cut = k->flags & RS_F_ARRIVALS_CUT,
 		.near = c->in,
 		.unknown = c->in_unknown,
 	};
 
-	if ((c->state != CONN_SYNC && c->state != CONN_WAIT_IN) || k->in_pos == k->in_end || c->filling ||
-	    c->in_lost)
+	if (!at_boundary(c) || k->in_pos == k->in_end)
 		return;
 	if (c->last && !c->last->read)
 		return;

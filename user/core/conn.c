@@ -65,6 +65,7 @@ struct request *conn_begin(struct tracer *t, struct conn *c, uint64_t arrived, u
 		r->established = c->established;
 		r->accepted = c->accepted;
 	}
+	c->pipelines |= c->first != NULL;
 	if (c->last)
 		c->last->next = r;
 	else
@@ -109,8 +110,18 @@ void conn_response_reset(struct tracer *t, struct conn *c)
 	http1_reset(c->out_parser);
 }
 
+/* The answer to this request may make a tunnel of its connection. */
+static bool may_upgrade(const struct request *r)
+{
+	return r->head_seen && (r->http.flags & HTTP1_F_UPGRADE || !strcmp(r->http.method, "CONNECT"));
+}
+
 void conn_lost(struct tracer *t, struct conn *c, uint64_t now)
 {
+	bool tunnel = false;
+
+	for (struct request *r = c->first; r; r = r->next)
+		tunnel |= may_upgrade(r);
 	for (; c->first; c->forgone += c->state == CONN_SYNC)
 		conn_end_first(t, c, REQ_UNKNOWN, now);
 	drop_retired(t, c);
@@ -118,7 +129,9 @@ void conn_lost(struct tracer *t, struct conn *c, uint64_t now)
 	http1_reset(c->in_parser);
 	c->in_lost = false;
 	if (c->state == CONN_SYNC || c->state == CONN_WAIT_IN)
-		c->state = CONN_WAIT_OUT;
+		c->state = tunnel ? CONN_TUNNEL : CONN_WAIT_OUT;
+	c->doubtful = true;
+	c->asked = false;
 }
 
 void conn_retract_last(struct tracer *t, struct conn *c)
@@ -165,7 +178,6 @@ static void close_unread(struct tracer *t, struct conn *c, const struct event *e
 	struct arrivals a = {
 		.list = e->arrivals,
 		.n = e->n_arrivals,
-		.cut = e->h->flags & RS_F_ARRIVALS_CUT,
 		.near = c->in,
 		.unknown = c->in_unknown,
 	};
@@ -202,6 +214,8 @@ void conn_close(struct tracer *t, struct conn *c, const struct event *e)
 	bool by_server = e->h->flags & RS_F_BY_SERVER;
 	uint64_t left = e->close->peer_fin ? e->close->peer_fin : e->h->ts;
 
+	if (c->doubtful)
+		conn_lost(t, c, e->h->ts);
 	close_unread(t, c, e);
 	close_response(t, c, e);
 	if (c->out_lost && c->first) /* whether the response was complete cannot be known */

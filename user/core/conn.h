@@ -6,7 +6,9 @@
  * Input that is in step (CONN_SYNC) runs through the request parser; what it begins goes to the end of
  * the queue, what the response parser ends leaves at the front. A gap in the events makes every open
  * request of the connection unknown and sends it to wait for a message boundary: a response, then
- * input that starts like a request.
+ * input that starts like a request and came after it. Until such a request has its response it may
+ * still turn out to be none (a body's piece, say), so nothing is concluded from its connection's end.
+ * Who was seen to pipeline, or to ask for an upgrade, shows no boundary any more.
  */
 #ifndef RS_CONN_H
 #define RS_CONN_H
@@ -43,6 +45,9 @@ struct conn {
 	bool pending;	    /* not accepted yet */
 	bool retired;	    /* the filling request has left the queue and only its input goes on */
 	bool out_started;   /* bytes of the current response have been seen */
+	bool pipelines;	    /* a request came while another was not answered */
+	bool doubtful;	    /* no exchange has been seen whole since events were lost */
+	bool asked;	    /* out of step: something has come in since the last response began */
 	bool suspect;	    /* at the last census the kernel had moved bytes that no event told of */
 	bool first_unknown; /* when the bytes of the next input arrived is not known */
 	uint16_t stamp;	    /* census at which it was seen last */
@@ -51,6 +56,7 @@ struct conn {
 	uint64_t in_unknown; /* bytes before this position arrived at an unknown time */
 	uint64_t established, accepted, peer_fin;
 	uint64_t last_in, last_out; /* late ones; last_out is the entry of the last write, too */
+	uint64_t last_write;	    /* entry of the last write that was seen */
 	uint64_t out_start;	    /* entry of the write with the response's first byte */
 	uint64_t requests;
 	uint64_t forgone; /* requests ended as unknown whose responses may still come */
@@ -116,12 +122,10 @@ void order_drop(struct tracer *t, struct conn *c);
 /* tracer.c: takes what c holds, what is missing before it being lost. */
 void tracer_release(struct tracer *t, struct conn *c);
 
-/* arrival.c: when the byte at `at` arrived; 0 when that is not known. `from` is the position before
-   the first arrival, `cut` tells that the last one is merged. */
+/* arrival.c: when the byte at `at` arrived; 0 when that is not known. */
 struct arrivals {
 	const struct rs_arrival *list;
 	uint32_t n;
-	bool cut;
 	uint64_t near;	  /* for extending positions */
 	uint64_t unknown; /* bytes before it arrived at an unknown time */
 };

@@ -4,6 +4,8 @@
  */
 #include "conn.h"
 
+#include <string.h>
+
 struct input {
 	struct tracer *t;
 	struct conn *c;
@@ -20,6 +22,11 @@ static struct request *begin_read(struct input *in)
 	struct request *r = c->last;
 	uint64_t ts = in->e->h->ts;
 
+	if (r && r->read && c->doubtful) { /* two at once: what was taken for a boundary was none */
+		c->pipelines = true;
+		conn_lost(in->t, c, ts);
+		return NULL;
+	}
 	if (!r || r->read) { /* else the census saw its bytes before anyone read them */
 		r = conn_begin(in->t, c, arrival_at(&in->arrivals, in->at), ts);
 		if (!r)
@@ -65,6 +72,16 @@ static void input_lost(struct conn *c)
 		c->filling->input_lost = true;
 }
 
+/* What was taken for a request after a loss was none. */
+static void not_at_boundary(struct input *in)
+{
+	struct conn *c = in->c;
+
+	if (c->filling && !c->retired)
+		conn_retract_last(in->t, c);
+	conn_lost(in->t, c, in->e->h->ts);
+}
+
 /* Whether the parser can go on with this connection. */
 static bool input_event(struct input *in, enum http1_event event, const uint8_t *data, size_t n)
 {
@@ -79,6 +96,10 @@ static bool input_event(struct input *in, enum http1_event event, const uint8_t 
 		input_lost(in->c);
 		return false;
 	case HTTP1_INVALID:
+		if (in->c->doubtful) {
+			not_at_boundary(in);
+			return false;
+		}
 		conn_not_http(in->t, in->c, data, n, in->e->h->ts);
 		return false;
 	default:
@@ -180,25 +201,58 @@ static void run(struct input *in)
 	skip(in, e->data->len - done);
 }
 
-static bool starts_request(const struct event *e)
+/* A whole request line, and not the rest of one: "NS / HTTP/1.1" could be a request, too. */
+static bool is_request_line(const uint8_t *data, size_t n)
 {
-	const struct piece *p = &e->pieces[0];
+	static const char *const methods[] = {"GET ",	"POST ",   "PUT ",     "HEAD ", "PATCH ",
+					      "DELETE ", "OPTIONS ", "CONNECT ", "QUERY ", "TRACE "};
 
-	return e->n_pieces && !p->at && p->len && http1_could_be_request(p->data, p->len);
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+		size_t len = strlen(methods[i]);
+
+		if (n > len && !memcmp(data, methods[i], len))
+			return memchr(data, '\n', n);
+	}
+	return false;
+}
+
+/* After a loss it must be plain: the rest of a body often could be the beginning of a request. */
+static bool starts_request(const struct input *in)
+{
+	const struct piece *p = &in->e->pieces[0];
+
+	if (!in->e->n_pieces || p->at || !p->len || !http1_could_be_request(p->data, p->len))
+		return false;
+	return !in->c->doubtful || is_request_line(p->data, p->len);
+}
+
+/* What follows a response was sent after it. What came before it is a body that was answered early, or
+   was pipelined: then the next response need not be its own. */
+static bool came_after_response(const struct input *in)
+{
+	uint64_t arrived = arrival_at(&in->arrivals, in->at);
+
+	if (!arrived)
+		return !in->c->doubtful || !in->arrivals.n;
+	return arrived > in->c->last_write;
 }
 
 /* Out of step: does this segment start a request? */
-static bool resynchronise(struct tracer *t, struct conn *c, const struct event *e)
+static bool resynchronise(struct input *in)
 {
+	struct conn *c = in->c;
+
+	c->asked = true;
 	if (c->state != CONN_WAIT_IN)
 		return false;
-	if (!starts_request(e)) {
+	if (c->pipelines || !came_after_response(in) || !starts_request(in)) {
 		if (c->last) /* the census took these bytes for a request */
-			conn_retract_last(t, c);
+			conn_retract_last(in->t, c);
 		c->state = CONN_WAIT_OUT;
 		return false;
 	}
 	http1_reset(c->in_parser);
+	c->asked = false;
 	c->state = CONN_SYNC;
 	c->late = c->under_way = false;
 	c->forgone = 0;
@@ -209,8 +263,12 @@ static bool resynchronise(struct tracer *t, struct conn *c, const struct event *
  * Where the previous message ended is not known. Once everything is answered the server asks for more
  * only at a boundary; whatever comes before that belongs to the message.
  */
-static bool boundary_after_loss(struct tracer *t, struct conn *c, const struct event *e)
+static bool boundary_after_loss(struct input *in)
 {
+	struct tracer *t = in->t;
+	struct conn *c = in->c;
+	const struct event *e = in->e;
+
 	if (c->out_lost && c->first && c->first->status_seen) {
 		/* the client goes on, so it has the whole response; when it was complete is not known */
 		conn_end_first(t, c, REQ_OK, e->h->ts);
@@ -222,7 +280,7 @@ static bool boundary_after_loss(struct tracer *t, struct conn *c, const struct e
 		return false;
 	conn_lost(t, c, e->h->ts);
 	c->state = CONN_WAIT_IN;
-	return resynchronise(t, c, e);
+	return resynchronise(in);
 }
 
 void conn_input(struct tracer *t, struct conn *c, const struct event *e)
@@ -237,7 +295,6 @@ void conn_input(struct tracer *t, struct conn *c, const struct event *e)
 			{
 				.list = e->arrivals,
 				.n = e->n_arrivals,
-				.cut = e->h->flags & RS_F_ARRIVALS_CUT,
 				.near = pos,
 				.unknown = c->in_unknown,
 			},
@@ -250,10 +307,9 @@ void conn_input(struct tracer *t, struct conn *c, const struct event *e)
 	}
 	c->in = pos + e->data->len;
 	c->last_in = e->h->ts;
-	if (c->state == CONN_SYNC ? !boundary_after_loss(t, c, e) : !resynchronise(t, c, e))
-		return;
 	if (c->first_unknown)
 		in.arrivals.n = 0;
 	c->first_unknown = false;
-	run(&in);
+	if (c->state == CONN_SYNC ? boundary_after_loss(&in) : resynchronise(&in))
+		run(&in);
 }

@@ -73,6 +73,7 @@ static void response_complete(struct output *o)
 		c->out_started = false;
 		return;
 	}
+	c->doubtful = false;
 	r->done = last_byte_time(o->e);
 	conn_end_first(o->t, c, REQ_OK, r->done);
 	conn_response_reset(o->t, c);
@@ -92,6 +93,8 @@ static bool output_event(struct output *o, enum http1_event event)
 		return true;
 	case HTTP1_TUNNEL:
 		conn_end_first(o->t, c, REQ_UPGRADED, o->e->h->ts);
+		if (c->last && !c->last->read) /* the census took frames for it */
+			conn_retract_last(o->t, c);
 		while (c->first)
 			conn_end_first(o->t, c, REQ_UNKNOWN, o->e->h->ts);
 		conn_response_reset(o->t, c);
@@ -184,6 +187,12 @@ static char starts_response(const struct event *e)
 	return p->data[9];
 }
 
+/* A response that is known to start here is 101. */
+static bool is_switch(const struct event *e)
+{
+	return e->pieces[0].len >= 12 && !memcmp(e->pieces[0].data + 9, "101", 3);
+}
+
 /*
  * Out of step: an answer to something that was not seen. What was under way when tracing began is
  * late-attached; a request whose events were lost is unknown, unless it has been counted as that when
@@ -193,8 +202,17 @@ static void unseen_response(struct tracer *t, struct conn *c, const struct event
 {
 	char status = starts_response(e);
 
-	if (status == '1')
+	if (status == '1') {
+		if (is_switch(e))
+			c->state = CONN_TUNNEL;
 		return;
+	}
+	if (c->asked && !status)
+		return; /* more of a response that goes on while its request, or the next, comes in */
+	c->asked = false;
+	c->established = c->accepted = 0; /* of the first exchange, which has been missed */
+	if (c->last) /* the census took for a request what came before this answer */
+		conn_retract_last(t, c);
 	if (c->late) {
 		t->counts.late_attached++;
 	} else if (status && c->forgone) {
@@ -218,6 +236,7 @@ void conn_output(struct tracer *t, struct conn *c, const struct event *e)
 	}
 	c->out = pos + e->data->len;
 	c->last_out = last_byte_time(e);
+	c->last_write = e->h->ts;
 	if (c->state == CONN_WAIT_OUT || c->state == CONN_WAIT_IN)
 		unseen_response(t, c, e);
 	else if (c->state == CONN_SYNC && c->out_lost)

@@ -59,6 +59,7 @@ static void open_late(struct conn *c, const struct rs_ev_open *o)
 	c->last_out = o->last_out;
 	c->late = true;
 	c->under_way = o->last_in > o->last_out;
+	c->doubtful = c->under_way || c->unix_socket;
 	c->state = c->under_way ? CONN_WAIT_OUT : CONN_WAIT_IN;
 }
 
@@ -74,6 +75,7 @@ static void take_open(struct conn *c, const struct event *e)
 	c->unix_socket = e->h->flags & RS_F_POS_COUNTED;
 	c->pending = false;
 	if (c->first && c->requests == 1) { /* the census saw its first request before accept() did */
+		c->first->established = c->established;
 		c->first->accepted = c->accepted;
 		c->first->peer = c->peer;
 	}
