@@ -122,6 +122,16 @@ $(O)/fuzz/%: tests/fuzz/%.c $(PURE)
 fuzz: $(FUZZERS:%=$(O)/fuzz/%)
 	$(Q)tests/fuzz/run.sh $(O)/fuzz $(FUZZ_SECONDS) $(FUZZERS)
 
+# Event streams of real servers for the rootless replay test; needs root. See tests/golden/make.py.
+.PHONY: golden
+golden: all $(O)/golden-record
+	$(Q)tools/venv.sh
+	$(Q)/usr/bin/python3 tests/golden/make.py $(O)/golden-record
+	$(Q)$(MAKE) --no-print-directory $(O)/check/bin/test_golden
+	$(Q)RS_GOLDEN_UPDATE=1 $(O)/check/bin/test_golden
+$(O)/golden-record: tests/golden/record.c $(filter-out $(O)/obj/user/main.o,$(OBJ))
+	$(call say,LD,$@)$(CC) $(CFLAGS) -o $@ $^ $(LDFLAGS) $(LDLIBS)
+
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h' | grep -v '^vmlinux/')
 
