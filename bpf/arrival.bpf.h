@@ -42,7 +42,7 @@ static __always_inline int data_ready(struct sock *sk)
 	u32 end;
 
 	if (!c) {
-		if (sock_family(sk) != AF_UNIX || sock_state(sk) != TCP_ESTABLISHED)
+		if (sk->__sk_common.skc_family != AF_UNIX || sock_state(sk) != TCP_ESTABLISHED)
 			return 0;
 		c = unix_meet(sk);
 	}

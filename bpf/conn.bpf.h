@@ -96,18 +96,27 @@ static __always_inline u32 conn_in_end(struct conn *c, struct sock *sk)
 	return BPF_CORE_READ((struct tcp_sock *)sk, rcv_nxt) - c->base_in - c->fin_in;
 }
 
-/* Brings in_pos and out_pos up to the socket's own counters. in_end is the arrivals' business. */
+/* Brings in_pos up to the socket's own counter. in_end is the arrivals' business. */
+static __always_inline void conn_in_position(struct conn *c, struct sock *sk)
+{
+	u32 pos = BPF_CORE_READ((struct tcp_sock *)sk, copied_seq) - c->base_in;
+
+	if (c->fin_in && (s32)(pos - conn_in_end(c, sk)) > 0)
+		pos--; /* the FIN was read along with the last byte */
+	c->in_pos = pos;
+}
+
+static __always_inline void conn_out_position(struct conn *c, struct sock *sk)
+{
+	c->out_pos = BPF_CORE_READ((struct tcp_sock *)sk, write_seq) - c->base_out;
+}
+
 static __always_inline void conn_positions(struct conn *c, struct sock *sk)
 {
-	struct tcp_sock *tp = (struct tcp_sock *)sk;
-	u32 end, pos;
-
 	if (c->flags & RS_F_POS_COUNTED)
 		return;
-	end = conn_in_end(c, sk);
-	pos = BPF_CORE_READ(tp, copied_seq) - c->base_in;
-	c->in_pos = (s32)(pos - end) > 0 ? end : pos;
-	c->out_pos = BPF_CORE_READ(tp, write_seq) - c->base_out;
+	conn_in_position(c, sk);
+	conn_out_position(c, sk);
 }
 
 /*

@@ -50,10 +50,14 @@ static __always_inline bool starts_head(u64 base)
 	       start[4] == '/' && start[5] == '1' && start[6] == '.';
 }
 
+/* Looking whether a short buffer starts a head costs more than copying it. */
+#define SHORT_BUFFER 256
 static __always_inline u32 prefix_length(bool out, u64 base, u32 len)
 {
-	u32 limit = !out ? snap_in : starts_head(base) ? snap_head : snap_out;
+	u32 limit = snap_in;
 
+	if (out)
+		limit = len <= SHORT_BUFFER || starts_head(base) ? snap_head : snap_out;
 	return len < limit ? len : limit;
 }
 

@@ -135,6 +135,7 @@ struct {
 } counters SEC(".maps");
 
 __u64 next_conn = 1;
+__u32 listeners_known; /* set by the loader when the census has entered those of the target */
 __u32 kernel_hz; /* found by jiffies_to_ktime() */
 
 static __always_inline void count(u32 which)

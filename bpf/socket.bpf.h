@@ -26,8 +26,13 @@ static __always_inline struct conn *fd_conn(u32 fd, struct file **filep, struct 
 	if (!is_stream(file, sk))
 		return NULL;
 	family = sock_family(sk);
-	if (sock_state(sk) == TCP_LISTEN || !from_listener(sk, family))
+	if (sock_state(sk) == TCP_LISTEN)
 		return NULL;
+	if (!from_listener(sk, family)) {
+		if (is_inet(family) && listeners_known) /* judged once: a pooled connection to a database is busy */
+			conn_create(sk, family, CONN_CONNECTED, 0, 0);
+		return NULL;
+	}
 	c = conn_create(sk, family, CONN_ACCEPTED, RS_F_LATE, 0);
 	if (c)
 		emit_open(c, sk, now);
@@ -111,7 +116,7 @@ static __always_inline void after_read(struct pt_regs *regs, u8 class, long ret,
 		if (!BPF_CORE_READ(sk, sk_receive_queue.qlen))
 			c->in_end = c->in_pos;
 	} else {
-		conn_positions(c, sk);
+		conn_in_position(c, sk);
 	}
 	if ((s32)(c->in_pos - c->in_end) > 0) /* an arrival was missed */
 		c->in_end = c->in_pos;
@@ -153,7 +158,7 @@ static __always_inline void after_write(struct pt_regs *regs, u8 class, long ret
 	if (c->flags & RS_F_POS_COUNTED)
 		c->out_pos += len;
 	else
-		conn_positions(c, sk);
+		conn_out_position(c, sk);
 	r->ev.pos = c->out_pos - len;
 	if (class == CALL_SENDFILE) {
 		r->ev.h.flags |= RS_F_FILE;

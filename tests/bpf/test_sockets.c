@@ -234,9 +234,18 @@ static void write_is_told(void **state)
 
 static void writev_is_told(void **state)
 {
-	struct command c = {.op = OP_WRITEV, .n = 4, .len = {10, 0, 100, 70}};
+	struct command c = {.op = OP_WRITEV, .n = 4, .len = {10, 0, 300, 270}};
 
-	write_pieces(state, c, 0, {0, 10}, {10, SNAP_OUT}, {110, SNAP_OUT}, {174, 6});
+	write_pieces(state, c, 0, {0, 10}, {10, SNAP_OUT}, {310, SNAP_OUT},
+		     {580 - RS_TAIL, RS_TAIL});
+}
+
+/* Looking whether they start a head would cost more than copying them. */
+static void short_buffers_are_copied_whole(void **state)
+{
+	struct command c = {.op = OP_WRITEV, .n = 3, .len = {10, 256, 70}};
+
+	write_pieces(state, c, 0, {0, 10}, {10, 256}, {266, 70});
 }
 
 static void sendto_is_told(void **state)
@@ -255,9 +264,9 @@ static void sendto_that_cannot_block(void **state)
 
 static void sendmsg_is_told(void **state)
 {
-	struct command c = {.op = OP_SENDMSG, .flags = MSG_DONTWAIT, .n = 2, .len = {64, 65}};
+	struct command c = {.op = OP_SENDMSG, .flags = MSG_DONTWAIT, .n = 2, .len = {64, 257}};
 
-	write_pieces(state, c, RS_F_NONBLOCK, {0, 64}, {64, SNAP_OUT}, {128, 1});
+	write_pieces(state, c, RS_F_NONBLOCK, {0, 64}, {64, SNAP_OUT}, {321 - RS_TAIL, RS_TAIL});
 }
 
 static void sendmmsg_is_told(void **state)
@@ -305,10 +314,10 @@ static void heads_are_copied_whole(void **state)
 
 	connected(state, &l);
 	bytes = l.target->stage->area->bytes;
-	prepare(&l, 3700);
-	head_at(bytes + 200, 3000);
-	e = link_give(&l, 0, .op = OP_WRITEV, .n = 3, .len = {200, 3000, 500});
-	check_pieces(e, {0, SNAP_OUT}, {200, 3000}, {3200, SNAP_OUT}, {3700 - RS_TAIL, RS_TAIL});
+	prepare(&l, 3800);
+	head_at(bytes + 300, 3000);
+	e = link_give(&l, 0, .op = OP_WRITEV, .n = 3, .len = {300, 3000, 500});
+	check_pieces(e, {0, SNAP_OUT}, {300, 3000}, {3300, SNAP_OUT}, {3800 - RS_TAIL, RS_TAIL});
 	prepare(&l, BIG);
 	head_at(bytes, BIG);
 	e = link_give(&l, 0, .op = OP_SENDTO, ONE(BIG));
@@ -559,6 +568,7 @@ int main(int argc, char **argv)
 		TCP_AND_UNIX(peeking_is_not_told),
 		ALL_FAMILIES(write_is_told),
 		ALL_FAMILIES(writev_is_told),
+		ALL_FAMILIES(short_buffers_are_copied_whole),
 		ALL_FAMILIES(sendto_is_told),
 		TCP_AND_UNIX(sendto_that_cannot_block),
 		ALL_FAMILIES(sendmsg_is_told),

@@ -171,6 +171,7 @@ static int take_stock(struct capture *c, const struct capture_options *o)
 	}
 	for (uint32_t i = 0; i < n && !err; i++)
 		err = capture_census_listeners(c, pids[i], NULL, NULL);
+	c->bpf->bss->listeners_known = 1;
 	for (uint32_t i = 0; i < n && !err; i++)
 		err = capture_census_process(c, pids[i]);
 	return err;

@@ -70,8 +70,8 @@ static uint64_t missed_runs(struct capture *c)
 
 void capture_counts(struct capture *c, struct capture_counts *counts)
 {
-	counts->events = counter_sum(c, RS_CNT_EVENTS);
 	counts->dropped = counter_sum(c, RS_CNT_DROPPED);
+	counts->events = counter_sum(c, RS_CNT_EVENTS);
 	counts->evicted = counter_sum(c, RS_CNT_EVICTED);
 	counts->cut = counter_sum(c, RS_CNT_CUT);
 	counts->faults = counter_sum(c, RS_CNT_FAULTS);
