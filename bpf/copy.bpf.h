@@ -15,8 +15,8 @@ static __always_inline struct record *record_get(void)
 	return bpf_map_lookup_elem(&records, &zero);
 }
 
-/* Appends a piece, if there is room (the buffer is twice as large as the mask, so the last one may
-   reach beyond it): `n` bytes from user address `from`, which stand at `at` in the segment. */
+/* Appends a piece, if there is room (the buffer is larger than the mask by one piece, so the last one
+   may reach beyond it): `n` bytes from user address `from`, which stand at `at` in the segment. */
 static __always_inline void piece_add(struct record *r, u64 from, u32 at, u32 n)
 {
 	u32 off = r->copy.fill & RS_RECORD_MASK & ~7U;
@@ -88,6 +88,13 @@ __attribute__((noinline)) int copy_step(u32 i)
 		n = 0;
 	else
 		piece_add(r, v.iov_base, c->at, n);
+	if (n > RS_MAX_SNAP) { /* a long head goes in two */
+		if (c->fill > RS_RECORD_MASK - 2 * RS_TAIL)
+			n = RS_MAX_SNAP;
+		else
+			piece_add(r, v.iov_base + RS_MAX_SNAP, c->at + RS_MAX_SNAP,
+				  n - RS_MAX_SNAP);
+	}
 	c->at += v.iov_len;
 	c->end = v.iov_base + v.iov_len;
 	c->rest = v.iov_len - n;
@@ -102,7 +109,7 @@ static __always_inline void segment_copy(struct record *r)
 {
 	u32 n;
 
-	for (u32 i = 0; i < RS_MAX_PIECES - 1; i++)
+	for (u32 i = 0; i < RS_MAX_PIECES - 4; i++)
 		if (copy_step(i))
 			break;
 	if (r->copy.at == r->copy.len && r->copy.rest) {

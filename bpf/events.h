@@ -22,9 +22,9 @@
 #define RS_EVENTS_VERSION 1
 
 #define RS_MAX_ARRIVALS 8     /* stamps kept per socket for bytes that nobody read yet */
-#define RS_MAX_PIECES   10    /* copied parts of one segment: one per iovec, and the tail */
-#define RS_MAX_SNAP     4096  /* most bytes copied of one iovec */
-#define RS_MAX_DATA     8192  /* most bytes copied of one segment */
+#define RS_MAX_PIECES   40    /* copied parts of one segment: one or two per iovec, and the tail */
+#define RS_MAX_SNAP     4096  /* most bytes copied of one iovec in one piece */
+#define RS_MAX_HEAD     8192  /* most bytes copied of an iovec that starts a response head */
 #define RS_TAIL         16    /* bytes copied from the end of a segment that was not copied whole */
 
 enum rs_event_type {

@@ -10,7 +10,7 @@
 const volatile __u8 call_class[RS_SYSCALLS]; /* enum call_class by system call number */
 const volatile __u32 snap_in = RS_MAX_SNAP;  /* bytes copied of each buffer read */
 const volatile __u32 snap_out = 64;          /* ... written, where it starts no response head */
-const volatile __u32 snap_head = RS_MAX_SNAP; /* ... written, where it starts one */
+const volatile __u32 snap_head = RS_MAX_HEAD; /* ... written, where it starts one */
 const volatile __u64 wake_bytes = 1 << 18;   /* fill of the ring at which the reader is woken */
 
 /* Processes of the target, by tgid. */
@@ -97,7 +97,7 @@ struct {
  * Where RS_EV_IN and RS_EV_OUT are put together. Only the sys_exit program uses it, and a tracing
  * program does not nest on one CPU (bpf_prog->active, kernel/trace/bpf_trace.c).
  */
-#define RS_RECORD_MASK 8191
+#define RS_RECORD_MASK 16383
 struct copy { /* copy.bpf.h */
 	u64 iov;   /* array of struct iovec in user memory, or 0: one buffer */
 	u64 count; /* iovecs */
@@ -113,7 +113,7 @@ struct copy { /* copy.bpf.h */
 struct record {
 	struct copy copy;
 	struct rs_ev_data ev;
-	u8 buf[2 * (RS_RECORD_MASK + 1)];
+	u8 buf[RS_RECORD_MASK + 1 + RS_MAX_SNAP + 64];
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -82,7 +82,14 @@ static __always_inline struct record *record_begin(struct conn *c, u16 type, u64
 
 static __always_inline void record_put(struct conn *c, struct record *r)
 {
-	event_put(c, &r->ev.h, sizeof(r->ev) + (r->copy.fill & (2 * (RS_RECORD_MASK + 1) - 1)));
+	u32 fill = r->copy.fill;
+
+	if (fill > sizeof(r->buf)) /* never; the verifier wants to see it */
+		fill = sizeof(r->buf);
+	asm volatile("" : "+r"(fill));
+	if (fill > sizeof(r->buf))
+		return;
+	event_put(c, &r->ev.h, sizeof(r->ev) + fill);
 }
 
 static __always_inline void after_read(struct pt_regs *regs, u8 class, long ret, u64 now)

@@ -216,7 +216,7 @@ static int capture_start(struct session *s, const struct options *o)
 		.ring_kib = o->ring_kib,
 		.snap_in = o->snap_in,
 		.snap_out = o->snap_out,
-		.snap_head = RS_MAX_SNAP,
+		.snap_head = RS_MAX_HEAD,
 		.max_conns = o->max_conns,
 	};
 	char error[512];

@@ -35,7 +35,7 @@
 /* Not every test uses every helper. */
 #define HELPER static __attribute__((unused))
 
-#define MAX_BUFFERS 12
+#define MAX_BUFFERS 48
 #define MAX_BYTES   (8u << 20)
 #define CHANNELS    4
 #define BUFFER_GAP  64 /* between two buffers, so that a read past one's end shows */

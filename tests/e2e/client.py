@@ -18,7 +18,7 @@ def now_ms():
     return time.clock_gettime_ns(time.CLOCK_MONOTONIC) / 1e6
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(repr=False)
 class Record:
     method: str
     path: str
@@ -29,10 +29,18 @@ class Record:
     length: int = 0  # body bytes received
     text: bytes = b""  # the body, when it is short and has a Content-Length
     end: str = "open"  # "ok", or "client_closed" when the response never completed
+    sent: int = 0  # bytes of the request
+    got: int = 0  # bytes of its response, 1xx and framing too
 
     @property
     def ms(self):
         return self.t1 - self.t0
+
+    def __str__(self):
+        return f"{self.method} {self.path[:80]}: {self.status} {self.end} {self.ms:.3f} ms, " \
+            f"{self.sent} B for {self.got} B"
+
+    __repr__ = __str__
 
 
 class Truth:
@@ -79,6 +87,7 @@ class Conn:
 
     def __init__(self, address, truth, *, rcvbuf=None, timeout=20):
         self.truth, self.buf, self.open = truth, b"", True
+        self.received = 0  # bytes, ever
         if isinstance(address, str):
             self.sock = socket.socket(socket.AF_UNIX)
         else:
@@ -108,7 +117,7 @@ class Conn:
             data += as_chunks(body) if chunked else body
         path = path.split("?")[0] if isinstance(path, str) else path.decode("latin-1")
         record = self.truth.add(Record(method, path, route or path))
-        record.t0 = now_ms()
+        record.t0, record.sent = now_ms(), len(data)
         for n in pieces or ():
             self.sock.sendall(data[:n])
             data = data[n:]
@@ -124,6 +133,7 @@ class Conn:
     def fill(self):
         data = self.sock.recv(262144)
         self.buf += data
+        self.received += len(data)
         return bool(data)
 
     def until(self, mark):
@@ -175,10 +185,12 @@ class Conn:
         self.buf, self.open = b"", False
         while data := self.sock.recv(262144):
             total += len(data)
+            self.received += len(data)
         return total
 
     def finish(self, record):
         """Reads the response of `record` to its end. A connection that ends first is recorded as such."""
+        before = self.received - len(self.buf)
         try:
             record.status, fields = self.head()
             if fields.get(b"connection") == b"close":
@@ -189,6 +201,7 @@ class Conn:
             record.end = "client_closed"
             self.open = False
         record.t1 = now_ms()
+        record.got = self.received - len(self.buf) - before
         if not self.open:
             self.sock.close()
         return record

@@ -6,9 +6,10 @@ import subprocess
 
 import pytest
 
-pytest.register_assert_rewrite("reqscope", "servers")
+pytest.register_assert_rewrite("reqscope", "servers", "shapes")
 
 import client  # noqa: E402
+import report  # noqa: E402
 import reqscope  # noqa: E402
 import servers  # noqa: E402
 
@@ -26,6 +27,10 @@ def why_no_bpf():
     if not os.path.exists("/sys/kernel/btf/vmlinux"):
         return "BPF cannot be loaded: this kernel has no BTF (/sys/kernel/btf/vmlinux)"
     return None
+
+
+def pytest_terminal_summary(terminalreporter):
+    report.print_tables(terminalreporter.write_line)
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 import client
@@ -45,6 +46,7 @@ class Stack:
     server: str = "uvicorn"  # or "gunicorn"
     app: str = "app:app"
     tag: str = ""  # tells apart servers that are the same otherwise
+    extra: tuple = ()  # further arguments of uvicorn; of an option that is said twice the last counts
 
     def __str__(self):
         names = [self.age, self.server if self.server != "uvicorn" else f"{self.loop}-{self.http}"]
@@ -120,7 +122,8 @@ class Server:
         where = ["--uds", self.address] if s.listen == "uds" else ["--host", host, "--port", str(self.port)]
         workers = ["--workers", str(s.workers)] if s.workers > 1 else []
         return ["uvicorn", s.app, "--app-dir", APPS, *where, *workers, "--loop", s.loop, "--http", s.http,
-                "--no-access-log", "--log-level", "error", "--timeout-keep-alive", str(KEEP_ALIVE_S)]
+                "--no-access-log", "--log-level", "error", "--timeout-keep-alive", str(KEEP_ALIVE_S),
+                *s.extra]
 
     def _gunicorn(self, host):
         s = self.stack
@@ -240,5 +243,10 @@ class Pool:
         return server
 
     def stop_all(self):
-        while self.servers:
-            self.servers.popitem()[1].stop()
+        """All at once: each takes about a second to shut down."""
+        threads = [threading.Thread(target=server.stop) for server in self.servers.values()]
+        self.servers.clear()
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()

@@ -119,7 +119,7 @@ static size_t put_arrivals(uint8_t *buf, struct stream_conn *c, uint32_t end, ui
 		memcpy(buf + used * sizeof(struct rs_arrival), &c->arrivals[used],
 		       sizeof(struct rs_arrival));
 		used++;
-		if (c->arrivals[used - 1].end > end)
+		if ((int32_t)(c->arrivals[used - 1].end - end) > 0)
 			break;
 		taken++;
 		if (c->arrivals[used - 1].end == end)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * traffic.h - random connections with valid exchanges, made from a seed, as the event stream that the
- * kernel side would write of them, with the truth kept beside.
+ * traffic.h - random connections with valid exchanges, made from a seed, as the event stream that
+ * the kernel side would write of them, with the truth kept beside.
  *
- * Each connection is simulated: a client that sends when it may, bytes that arrive in pieces, a server
- * that reads and writes when it may. The truth comes from the simulation's own notes of which byte
- * was moved when, by the definitions of docs/architecture.md; it knows nothing of parsers and gaps.
+ * Each connection is simulated: a client that sends when it may, bytes that arrive in pieces, a
+ * server that reads and writes when it may. The truth comes from the simulation's own notes of
+ * which byte was moved when, by the definitions of docs/architecture.md; it knows nothing of
+ * parsers and gaps.
  */
 #ifndef RS_TEST_TRAFFIC_H
 #define RS_TEST_TRAFFIC_H
@@ -13,19 +14,24 @@
 #include "stream.h"
 
 /* What traffic_generate() may do. */
-#define TRAFFIC_LATE  0x01 /* attach in the middle of some connections */
-#define TRAFFIC_LARGE 0x02 /* heads and bodies beyond the copy bounds, which are the kernel side's */
+#define TRAFFIC_LATE 0x01 /* attach in the middle of some connections */
+#define TRAFFIC_LARGE \
+	0x02 /* heads and bodies beyond the copy bounds, which are the kernel side's */
 
 struct traffic_truth {
-	uint32_t conn;	   /* index of its connection */
-	uint32_t index;	   /* of the request on its connection */
-	struct request r;  /* as it is to be reported, or REQ_OPEN */
-	bool counted;	   /* it began, as the design defines that */
-	bool seen_whole;   /* it began after tracing did, at a boundary that cannot be missed */
-	bool arrived_free; /* the stamp of its first byte may be absent (merged, or before tracing) */
-	bool received_free; /* likewise of its last byte, or its framing lies beyond what is copied */
-	bool end_free;	   /* where its response ends lies beyond what is copied */
-	bool upgrade;	   /* it asks for one */
+	uint32_t conn;	    /* index of its connection */
+	uint32_t index;	    /* of the request on its connection */
+	struct request r;   /* as it is to be reported, or REQ_OPEN */
+	bool counted;	    /* it began, as the design defines that */
+	bool seen_whole;    /* it began after tracing did, at a boundary that cannot be missed */
+	bool arrived_free;  /* the stamp of its first byte may be absent (merged, or before tracing)
+			     */
+	bool received_free; /* likewise of its last byte, or its framing lies beyond what is copied
+			     */
+	bool end_free;	    /* where its response ends lies beyond what is copied */
+	bool upgrade;	    /* it asks for one */
+	uint64_t read_at;   /* when the event came out that tells of its first byte; 0: none */
+	uint64_t done_at;   /* ... of its end; UINT64_MAX: none */
 };
 
 struct traffic_event {
@@ -67,6 +73,9 @@ void traffic_free(struct traffic *t);
 
 /* The census that the kernel would have given at `at`; room for all connections. */
 size_t traffic_census(const struct traffic *t, uint64_t at, struct rs_census *out);
+
+/* Whether this report can be of that request: nothing it says was otherwise. Absent is allowed. */
+bool traffic_explains(const struct traffic_truth *t, const struct request *r);
 
 void traffic_print(const struct traffic *t);
 void traffic_print_request(const char *what, const struct request *r);

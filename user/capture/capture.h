@@ -20,11 +20,11 @@ struct capture_options {
 	uint32_t ring_kib;  /* a power of two times the page size is made of it */
 	uint32_t snap_in;   /* bytes copied of each buffer read, at most RS_MAX_SNAP */
 	uint32_t snap_out;  /* ... written, where it starts no response head */
-	uint32_t snap_head; /* ... written, where it does */
+	uint32_t snap_head; /* ... written, where it does, at most RS_MAX_HEAD */
 	uint32_t max_conns;
 };
 #define CAPTURE_DEFAULTS \
-	{.ring_kib = 4096, .snap_in = 4096, .snap_out = 64, .snap_head = 4096, .max_conns = 16384}
+	{.ring_kib = 4096, .snap_in = 4096, .snap_out = 64, .snap_head = RS_MAX_HEAD, .max_conns = 16384}
 
 struct capture_counts {
 	uint64_t events, dropped, evicted, cut, faults, no_state;

@@ -9,12 +9,12 @@
  */
 uint64_t arrival_at(const struct arrivals *a, uint64_t at)
 {
-	if (at < a->unknown)
+	if (a->unknown && position_before(at, a->unknown))
 		return 0;
 	for (uint32_t i = 0; i < a->n; i++) {
 		uint64_t end = position_extend(a->near, a->list[i].end);
 
-		if (at >= end)
+		if (!position_before(at, end))
 			continue;
 		if (a->list[i].merged && at + 1 != end)
 			return 0;

@@ -30,7 +30,7 @@ static struct conn *meet(struct tracer *t, const struct rs_census *k)
 	if (!c->pending)
 		c->state = CONN_WAIT_OUT;
 	if (k->flags & RS_F_LATE)
-		c->in_unknown = k->in_end;
+		c->in_unknown = position_extend(c->in, k->in_end);
 	return c;
 }
 

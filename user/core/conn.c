@@ -183,7 +183,7 @@ static void close_unread(struct tracer *t, struct conn *c, const struct event *e
 	};
 	uint64_t in_end = position_extend(c->in, e->close->in_end);
 
-	if (c->state != CONN_SYNC || c->filling || c->in_lost || in_end <= c->in)
+	if (c->state != CONN_SYNC || c->filling || c->in_lost || !position_before(c->in, in_end))
 		return;
 	if (c->last && !c->last->read)
 		return; /* the census has begun it already */

@@ -32,6 +32,12 @@ static inline uint64_t position_extend(uint64_t near, uint32_t pos)
 	return near + (int64_t)(int32_t)(pos - (uint32_t)near);
 }
 
+/* Of a connection whose beginning was not seen, extended positions may wrap, too. */
+static inline bool position_before(uint64_t a, uint64_t b)
+{
+	return (int64_t)(a - b) < 0;
+}
+
 struct conn {
 	uint64_t id;
 	uint32_t seq; /* of the last event taken */
@@ -47,6 +53,7 @@ struct conn {
 	bool out_started;   /* bytes of the current response have been seen */
 	bool pipelines;	    /* a request came while another was not answered */
 	bool doubtful;	    /* no exchange has been seen whole since events were lost */
+	bool unproven;	    /* the first request since a boundary was found has no head yet */
 	bool asked;	    /* out of step: something has come in since the last response began */
 	bool suspect;	    /* at the last census the kernel had moved bytes that no event told of */
 	bool first_unknown; /* when the bytes of the next input arrived is not known */

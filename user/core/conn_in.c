@@ -14,14 +14,49 @@ struct input {
 	uint64_t at; /* position of the next byte */
 };
 
+/* What follows a response was sent after it. What came before it is a body that was answered early,
+   or was pipelined: then the next response need not be its own. */
+static bool came_after_response(const struct input *in)
+{
+	const struct arrivals *a = &in->arrivals;
+	uint64_t arrived = arrival_at(a, in->at);
+
+	if (arrived)
+		return arrived > in->c->last_write;
+	if (a->unknown && position_before(in->at, a->unknown))
+		return !in->c->last_write; /* it lay there when tracing began */
+	return !in->c->doubtful || !a->n;
+}
+
+/*
+ * Where the response under way ends is not known. A client that goes on after it has the whole of
+ * it; when that was complete stays unknown. One that pipelines tells nothing, and then the answers
+ * that follow cannot be told apart either.
+ */
+static bool response_was_read(struct input *in)
+{
+	struct conn *c = in->c;
+
+	if (c->first->next || !came_after_response(in)) {
+		conn_lost(in->t, c, in->e->h->ts);
+		return false;
+	}
+	conn_end_first(in->t, c, REQ_OK, in->e->h->ts);
+	conn_response_reset(in->t, c);
+	return true;
+}
+
 /* A request that was read while the one before it was unanswered starts being looked at when that one
    is done; conn_out.c moves `read` then. */
 static struct request *begin_read(struct input *in)
 {
 	struct conn *c = in->c;
-	struct request *r = c->last;
 	uint64_t ts = in->e->h->ts;
+	struct request *r;
 
+	if (c->out_lost && c->first && !response_was_read(in))
+		return NULL;
+	r = c->last;
 	if (r && r->read && c->doubtful) { /* two at once: what was taken for a boundary was none */
 		c->pipelines = true;
 		conn_lost(in->t, c, ts);
@@ -46,6 +81,7 @@ static void head_complete(struct input *in)
 	if (in->c->retired)
 		return;
 	r->head_seen = true;
+	in->c->unproven = false;
 	r->route = router_match(in->t->router, r->http.method, r->http.path, r->http.path_len);
 }
 
@@ -128,6 +164,13 @@ static size_t skip_proxy_header(const struct input *in, const uint8_t *data, siz
 	return length > 0 ? (size_t)length : 0;
 }
 
+/* The connection begins with something that looks like that header and cannot be skipped. */
+static bool is_proxy_noise(const struct input *in, const uint8_t *data, size_t n)
+{
+	return !in->at && in->c->accepted && !in->c->filling && n &&
+	       http1_looks_like(data, n) == HTTP1_IS_PROXY;
+}
+
 static bool feed(struct input *in, const uint8_t *data, size_t n)
 {
 	struct conn *c = in->c;
@@ -139,6 +182,10 @@ static bool feed(struct input *in, const uint8_t *data, size_t n)
 	in->at += used;
 	if (data == end)
 		return true;
+	if (is_proxy_noise(in, data, n - used)) {
+		conn_not_http(in->t, c, data, n - used, in->e->h->ts);
+		return false;
+	}
 	do {
 		if (http1_at_start(c->in_parser)) {
 			used = skip_newlines(data, end - data);
@@ -201,8 +248,8 @@ static void run(struct input *in)
 	skip(in, e->data->len - done);
 }
 
-/* A whole request line, and not the rest of one: "NS / HTTP/1.1" could be a request, too. */
-static bool is_request_line(const uint8_t *data, size_t n)
+/* Not the rest of a method: "NS / HTTP/1.1" could be a request, too. */
+static bool starts_method(const uint8_t *data, size_t n)
 {
 	static const char *const methods[] = {"GET ",	"POST ",   "PUT ",     "HEAD ", "PATCH ",
 					      "DELETE ", "OPTIONS ", "CONNECT ", "QUERY ", "TRACE "};
@@ -211,30 +258,26 @@ static bool is_request_line(const uint8_t *data, size_t n)
 		size_t len = strlen(methods[i]);
 
 		if (n > len && !memcmp(data, methods[i], len))
-			return memchr(data, '\n', n);
+			return true;
 	}
 	return false;
 }
 
-/* After a loss it must be plain: the rest of a body often could be the beginning of a request. */
+/* After a loss, or when met late, it must be a whole line: the rest of a body often could be the
+   beginning of one. */
 static bool starts_request(const struct input *in)
 {
 	const struct piece *p = &in->e->pieces[0];
+	bool doubtful = in->c->doubtful || in->c->late;
+	size_t from;
 
-	if (!in->e->n_pieces || p->at || !p->len || !http1_could_be_request(p->data, p->len))
+	if (!in->e->n_pieces || p->at)
 		return false;
-	return !in->c->doubtful || is_request_line(p->data, p->len);
-}
-
-/* What follows a response was sent after it. What came before it is a body that was answered early, or
-   was pipelined: then the next response need not be its own. */
-static bool came_after_response(const struct input *in)
-{
-	uint64_t arrived = arrival_at(&in->arrivals, in->at);
-
-	if (!arrived)
-		return !in->c->doubtful || !in->arrivals.n;
-	return arrived > in->c->last_write;
+	from = doubtful ? 0 : skip_newlines(p->data, p->len);
+	if (!starts_method(p->data + from, p->len - from) ||
+	    !http1_could_be_request(p->data + from, p->len - from))
+		return false;
+	return !doubtful || memchr(p->data, '\n', p->len);
 }
 
 /* Out of step: does this segment start a request? */
@@ -248,15 +291,27 @@ static bool resynchronise(struct input *in)
 	if (c->pipelines || !came_after_response(in) || !starts_request(in)) {
 		if (c->last) /* the census took these bytes for a request */
 			conn_retract_last(in->t, c);
+		c->doubtful = true;
 		c->state = CONN_WAIT_OUT;
 		return false;
 	}
 	http1_reset(c->in_parser);
 	c->asked = false;
+	c->unproven = true;
 	c->state = CONN_SYNC;
 	c->late = c->under_way = false;
 	c->forgone = 0;
 	return true;
+}
+
+/* Neither where the request ends is known nor where its response does: is this the next request? */
+static bool next_after_loss(struct input *in)
+{
+	if (starts_request(in))
+		return response_was_read(in);
+	if (came_after_response(in)) /* the next one may begin in here */
+		conn_lost(in->t, in->c, in->e->h->ts);
+	return false;
 }
 
 /*
@@ -268,17 +323,14 @@ static bool boundary_after_loss(struct input *in)
 	struct tracer *t = in->t;
 	struct conn *c = in->c;
 	const struct event *e = in->e;
+	bool doubtful = c->doubtful;
 
-	if (c->out_lost && c->first && c->first->status_seen) {
-		/* the client goes on, so it has the whole response; when it was complete is not known */
-		conn_end_first(t, c, REQ_OK, e->h->ts);
-		conn_response_reset(t, c);
-	}
 	if (!c->in_lost)
 		return true;
-	if (c->first)
+	if (c->first && !(c->out_lost && next_after_loss(in)))
 		return false;
 	conn_lost(t, c, e->h->ts);
+	c->doubtful = doubtful; /* no event is missing */
 	c->state = CONN_WAIT_IN;
 	return resynchronise(in);
 }

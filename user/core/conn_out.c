@@ -17,6 +17,12 @@ static bool response_begin(struct output *o)
 	struct conn *c = o->c;
 	struct request *r = c->first;
 
+	if (c->unproven && !r->input_lost) {
+		/* the rest of a body can look like a method; this answers what it belongs to */
+		conn_lost(o->t, c, o->e->h->ts);
+		c->state = CONN_WAIT_IN;
+		return false;
+	}
 	if (!c->response)
 		c->response = pool_get(&o->t->head_pool);
 	if (!c->response) {
@@ -27,9 +33,22 @@ static bool response_begin(struct output *o)
 	c->out_started = true;
 	c->out_start = o->e->h->ts;
 	http1_set_head(c->out_parser, c->response);
-	http1_expect(c->out_parser, r->head_seen && !strcmp(r->http.method, "HEAD"),
-		     r->head_seen && !strcmp(r->http.method, "CONNECT"));
+	http1_expect(c->out_parser, !strcmp(r->http.method, "HEAD"),
+		     !strcmp(r->http.method, "CONNECT"));
 	return true;
+}
+
+/* As far as the request line was seen. */
+static bool may_be(const struct request *r, const char *method)
+{
+	return !r->head_seen && !r->http.path_len &&
+	       !strncmp(method, r->http.method, strlen(r->http.method));
+}
+
+static void response_end_lost(struct conn *c)
+{
+	c->out_lost = true;
+	c->first->output_lost = true;
 }
 
 static void head_complete(struct output *o)
@@ -43,6 +62,8 @@ static void head_complete(struct output *o)
 	r->cache = c->response->cache;
 	r->status_seen = true;
 	r->head = c->out_start;
+	if (may_be(r, "HEAD") || may_be(r, "CONNECT"))
+		response_end_lost(c); /* whether it has a body depends on that */
 }
 
 /* The next request was perhaps read long ago; the app gets to it now. */
@@ -80,6 +101,25 @@ static void response_complete(struct output *o)
 	next_request(c, last_byte_time(o->e));
 }
 
+static void tunnel(struct output *o)
+{
+	struct conn *c = o->c;
+
+	conn_end_first(o->t, c, REQ_UPGRADED, o->e->h->ts);
+	if (c->last && !c->last->read) /* the census took frames for it */
+		conn_retract_last(o->t, c);
+	while (c->first)
+		conn_end_first(o->t, c, REQ_UNKNOWN, o->e->h->ts);
+	conn_response_reset(o->t, c);
+	c->state = CONN_TUNNEL;
+}
+
+static bool is_switch(const struct request *r)
+{
+	return r->status == 101 ||
+	       (r->status / 100 == 2 && r->head_seen && !strcmp(r->http.method, "CONNECT"));
+}
+
 static bool output_event(struct output *o, enum http1_event event)
 {
 	struct conn *c = o->c;
@@ -87,21 +127,20 @@ static bool output_event(struct output *o, enum http1_event event)
 	switch (event) {
 	case HTTP1_HEAD:
 		head_complete(o);
-		return true;
+		return !c->out_lost;
 	case HTTP1_END:
 		response_complete(o);
 		return true;
 	case HTTP1_TUNNEL:
-		conn_end_first(o->t, c, REQ_UPGRADED, o->e->h->ts);
-		if (c->last && !c->last->read) /* the census took frames for it */
-			conn_retract_last(o->t, c);
-		while (c->first)
-			conn_end_first(o->t, c, REQ_UNKNOWN, o->e->h->ts);
-		conn_response_reset(o->t, c);
-		c->state = CONN_TUNNEL;
+		tunnel(o);
 		return false;
 	case HTTP1_LOST:
-		c->out_lost = true;
+		if (!c->first->status_seen) /* nor is it known where the next one starts */
+			conn_lost(o->t, c, o->e->h->ts);
+		else if (is_switch(c->first))
+			tunnel(o); /* what of its head was not seen makes no difference */
+		else
+			response_end_lost(c);
 		return false;
 	case HTTP1_INVALID: /* the server speaks something else */
 		conn_lost(o->t, c, o->e->h->ts);
@@ -188,7 +227,7 @@ static char starts_response(const struct event *e)
 }
 
 /* A response that is known to start here is 101. */
-static bool is_switch(const struct event *e)
+static bool starts_switch(const struct event *e)
 {
 	return e->pieces[0].len >= 12 && !memcmp(e->pieces[0].data + 9, "101", 3);
 }
@@ -202,9 +241,8 @@ static void unseen_response(struct tracer *t, struct conn *c, const struct event
 {
 	char status = starts_response(e);
 
-	if (status == '1') {
-		if (is_switch(e))
-			c->state = CONN_TUNNEL;
+	if (status == '1') { /* its request is under way, so what comes next may be its body */
+		c->state = starts_switch(e) ? CONN_TUNNEL : CONN_WAIT_OUT;
 		return;
 	}
 	if (c->asked && !status)
@@ -214,6 +252,7 @@ static void unseen_response(struct tracer *t, struct conn *c, const struct event
 	if (c->last) /* the census took for a request what came before this answer */
 		conn_retract_last(t, c);
 	if (c->late) {
+		c->doubtful = true; /* it was not between two messages */
 		t->counts.late_attached++;
 	} else if (status && c->forgone) {
 		c->forgone--;

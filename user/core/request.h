@@ -37,6 +37,7 @@ struct request {
 	bool head_seen;	     /* request line and fields are known: http is valid */
 	bool status_seen;    /* a final response head was seen: status is valid */
 	bool stuck_reported; /* it was traced as open once */
+	bool output_lost;    /* where the response ends is not known: bytes_out neither */
 	bool input_lost;     /* where it ends is not known, nor then when it was received */
 	bool late;	     /* began before tracing: its arrival is a lower bound only */
 	uint16_t status;

@@ -50,15 +50,16 @@ static struct conn *conn_meet(struct tracer *t, uint64_t id)
 
 /*
  * A connection that existed before: whether a message boundary lies here is told by what was moved
- * last. After a send the server waits for a request, or goes on sending; after a receive an exchange
- * is under way that began unseen. A unix socket does not tell; the next input decides by its looks.
+ * last. After a send the server waits for a request, or goes on sending; after a receive an
+ * exchange is under way that began unseen. Bytes that lie unread came before that send or are half
+ * of something. A unix socket does not tell; the next input decides by its looks.
  */
 static void open_late(struct conn *c, const struct rs_ev_open *o)
 {
 	c->last_in = o->last_in;
 	c->last_out = o->last_out;
 	c->late = true;
-	c->under_way = o->last_in > o->last_out;
+	c->under_way = o->last_in > o->last_out || o->in_end != o->in_pos;
 	c->doubtful = c->under_way || c->unix_socket;
 	c->state = c->under_way ? CONN_WAIT_OUT : CONN_WAIT_IN;
 }
@@ -89,7 +90,7 @@ static void take_open(struct conn *c, const struct event *e)
 	if (c->unix_socket)
 		c->first_unknown = late && o->in_end != o->in_pos;
 	else if (late || !o->established)
-		c->in_unknown = o->in_end;
+		c->in_unknown = position_extend(c->in, o->in_end);
 }
 
 /* Everything up to `seq` that has not come is lost. */
@@ -213,6 +214,8 @@ void tracer_process_gone(struct tracer *t, uint32_t pid, uint64_t now)
 
 		if (!c->unix_socket || c->pid != pid)
 			continue;
+		if (c->held || c->doubtful) /* what is missing may have been its answer */
+			conn_lost(t, c, now);
 		while (c->first)
 			conn_end_first(t, c, c->peer_fin ? REQ_CLIENT_CLOSED : REQ_SERVER_CLOSED,
 				       c->peer_fin ? c->peer_fin : now);
@@ -229,7 +232,8 @@ void tracer_visit_open(struct tracer *t, tracer_visit visit, void *ctx)
 		struct conn *c = it.value;
 
 		for (struct request *r = c->first; r; r = r->next)
-			visit(ctx, r);
+			if (r != c->first || !c->out_lost)
+				visit(ctx, r);
 	}
 }
 

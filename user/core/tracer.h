@@ -82,7 +82,8 @@ void tracer_process_gone(struct tracer *t, uint32_t pid, uint64_t now);
 
 const struct tracer_counts *tracer_counts(const struct tracer *t);
 
-/* Open requests, in no particular order. */
+/* Open requests, in no particular order. One whose response began, but where that ends lies in
+   bytes that were not copied, is not among them: it may have been answered long ago. */
 typedef void (*tracer_visit)(void *ctx, struct request *r);
 void tracer_visit_open(struct tracer *t, tracer_visit visit, void *ctx);
 

@@ -356,14 +356,19 @@ size_t http1_skip(struct http1 *p, uint64_t n, enum http1_event *event)
 
 	if (settled(p, n, &took, event))
 		return took;
-	if (p->state == S_FIELDS) {
+	if (p->state == S_FIELDS || (p->state == S_REQUEST && http1_target_cut(p))) {
 		*event = head_cut(p);
 		return 0;
 	}
+	took = 0;
 	if (p->state == S_BODY || p->state == S_UNTIL_CLOSE || p->state == S_CHUNK_DATA) {
 		took = pass(p, n, event);
 		if (took == n || *event == HTTP1_END)
 			return took;
+	}
+	if (p->state == S_CHUNK_END && !p->line && n - took == 2) {
+		p->state = S_CHUNK_SIZE; /* the CRLF behind the chunk, and no more */
+		return n;
 	}
 	*event = go(p, S_LOST, HTTP1_LOST);
 	return n;

@@ -134,16 +134,17 @@ size_t http1_feed(struct http1 *p, const void *data, size_t n, enum http1_event 
  * this is arithmetic and loses nothing. A skip that reaches beyond a message's end consumes up to
  * that end and returns END; the rest, skipped again, is then LOST, as it hides a start line.
  *
- * A skip that touches any other byte of chunked framing (size lines, the line end after a chunk's
- * data, trailers) is LOST. One that ends within or exactly after a chunk's data is not: feeding the
+ * A skip that touches any other byte of chunked framing (size lines, trailers) is LOST. One that ends
+ * within or exactly after a chunk's data, or exactly after the CRLF behind it, is not: feeding the
  * segment's tail afterwards yields END where, and only where, the framing seen proves it, as when
  * the known chunk ends exactly before a final "0\r\n\r\n".
  *
  * In a head whose start line was seen whole: HEAD with HTTP1_F_HEAD_SKIPPED, having consumed 0; the
  * call after it is LOST. A field whose line was complete counts, and of a partial one what could
  * not change any more (its name, whole members of a list). The body rule cannot help: that a 204
- * has no body does not tell where its head ends. In a start line, and at the start of a message:
- * LOST.
+ * has no body does not tell where its head ends. The same holds within the target of a request, whose
+ * path then is what was seen of it (HTTP1_F_PATH_CUT unless only the query is cut). Elsewhere in a
+ * start line, and at the start of a message: LOST.
  */
 size_t http1_skip(struct http1 *p, uint64_t n, enum http1_event *event);
 

@@ -369,10 +369,27 @@ void http1_field_end(struct http1 *p)
 	p->field = F_NONE;
 }
 
+/*
+ * White space between a name and its colon must be answered with 400 (RFC 9112, 5.1), but some servers
+ * take the field all the same. Where that changes the framing, the end of the message is not known.
+ */
+static void name_with_space(struct http1 *p, const char *s, size_t len)
+{
+	size_t n = len;
+
+	while (n && (s[n - 1] == ' ' || s[n - 1] == '\t'))
+		n--;
+	if (n < len && ((n == 14 && !strncasecmp(s, "content-length", n)) ||
+			(n == 17 && !strncasecmp(s, "transfer-encoding", n))))
+		p->seen |= SEEN_LENGTH | SEEN_LENGTH_BAD;
+}
+
 static void name_end(struct http1 *p, const char *s, size_t len)
 {
 	const struct field_name *f = field_lookup(p, s, len);
 
+	if (!f)
+		name_with_space(p, s, len);
 	p->part = IN_VALUE;
 	p->value_len = 0;
 	p->gap = false;

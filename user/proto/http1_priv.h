@@ -69,6 +69,9 @@ struct http1 {
 /* http1_start.c. False: this is no such line, so no HTTP/1.x. */
 bool http1_request_bytes(struct http1 *p, const uint8_t *s, size_t n);
 bool http1_request_end(struct http1 *p);
+/* The rest of the request line is missing. True when the method is known and the target had begun: the
+   path is then what there is of it. */
+bool http1_target_cut(struct http1 *p);
 bool http1_status_bytes(struct http1 *p, const uint8_t *s, size_t n);
 bool http1_status_end(struct http1 *p);
 

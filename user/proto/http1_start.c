@@ -233,6 +233,18 @@ bool http1_request_end(struct http1 *p)
 	return true;
 }
 
+bool http1_target_cut(struct http1 *p)
+{
+	if (p->part != IN_TARGET || p->target < IS_PATH)
+		return false;
+	if (p->target != IS_DROPPED) /* in the query nothing of the path is missing */
+		p->head->flags |= HTTP1_F_PATH_CUT;
+	p->head->minor = 1; /* as good as every one */
+	p->part = 0;
+	p->line = 0;
+	return true;
+}
+
 /* ---- the status line: "HTTP/1.1 200 OK"; the reason, and the space before it, may be missing */
 
 bool http1_status_bytes(struct http1 *p, const uint8_t *s, size_t n)

@@ -125,8 +125,10 @@ void sink_trace_json(FILE *f, const struct trace_context *c, const struct reques
 	put_request_line(&w, r);
 	put_state(&w, c, r);
 	put_phases(&w, r);
-	jsonw_u64(&w, "bytes_in", r->bytes_in);
-	jsonw_u64(&w, "bytes_out", r->bytes_out);
+	if (!r->input_lost)
+		jsonw_u64(&w, "bytes_in", r->bytes_in);
+	if (!r->output_lost)
+		jsonw_u64(&w, "bytes_out", r->bytes_out);
 	if (r->pid)
 		jsonw_u64(&w, "pid", r->pid);
 	jsonw_u64(&w, "conn", r->conn);
