@@ -8,19 +8,43 @@
 #ifndef RS_ARRIVAL_BPF_H
 #define RS_ARRIVAL_BPF_H
 
-/* Length of the newest segment in a unix socket's queue; 0 when it has been taken already. */
-static __always_inline u32 unix_newest(struct sock *sk)
+/* The newest entry of a socket's queue; NULL when it has been taken already. */
+static __always_inline struct sk_buff *queue_newest(struct sock *sk)
 {
 	struct sk_buff *newest = BPF_CORE_READ(sk, sk_receive_queue.prev);
 
 	if ((u64)newest == (u64)sk + bpf_core_field_offset(struct sock, sk_receive_queue))
-		return 0;
-	return BPF_CORE_READ(newest, len);
+		return NULL;
+	return newest;
+}
+
+static __always_inline u32 unix_newest(struct sock *sk)
+{
+	struct sk_buff *newest = queue_newest(sk);
+
+	return newest ? BPF_CORE_READ(newest, len) : 0;
 }
 
 /*
- * A unix connection is met when its first bytes come, before accept(). If older bytes lie in the queue
- * already, it existed before tracing began, and when they came is not known.
+ * connect() puts the new socket into its listener's queue and then tells the listener
+ * (unix_stream_connect()): the client cannot have sent anything yet, so all arrivals will be seen.
+ */
+static __always_inline void unix_connected(struct sock *listener)
+{
+	struct sk_buff *newest = queue_newest(listener);
+	u64 key = listener_key(listener, AF_UNIX);
+	struct sock *sk;
+
+	if (!key || !bpf_map_lookup_elem(&listeners, &key) || !newest)
+		return;
+	sk = BPF_CORE_READ(newest, sk);
+	if (sk && !conn_lookup(sk))
+		conn_create(sk, AF_UNIX, CONN_PENDING, 0, 0);
+}
+
+/*
+ * One that connected before tracing began is met when more bytes come, before accept(). If older bytes
+ * lie in the queue already, when they came is not known.
  */
 static __always_inline struct conn *unix_meet(struct sock *sk)
 {
@@ -30,8 +54,8 @@ static __always_inline struct conn *unix_meet(struct sock *sk)
 	if (!from_listener(sk, AF_UNIX))
 		return NULL;
 	c = conn_create(sk, AF_UNIX, CONN_PENDING, 0, 0);
-	if (c && queued > 1)
-		c->flags |= RS_F_LATE;
+	if (c)
+		c->unsure = queued > 1;
 	return c;
 }
 
@@ -42,7 +66,11 @@ static __always_inline int data_ready(struct sock *sk)
 	u32 end;
 
 	if (!c) {
-		if (sk->__sk_common.skc_family != AF_UNIX || sock_state(sk) != TCP_ESTABLISHED)
+		if (sk->__sk_common.skc_family != AF_UNIX)
+			return 0;
+		if (sk->__sk_common.skc_state == TCP_LISTEN)
+			unix_connected(sk);
+		if (sk->__sk_common.skc_state != TCP_ESTABLISHED)
 			return 0;
 		c = unix_meet(sk);
 	}
@@ -50,6 +78,11 @@ static __always_inline int data_ready(struct sock *sk)
 		return 0;
 	end = conn_in_end(c, sk);
 	if (c->flags & RS_F_POS_COUNTED) {
+		/* the reader overtook the sender, which tells only now: it is all that there is */
+		if (c->unsure && BPF_CORE_READ(sk, sk_receive_queue.qlen) == 1) {
+			c->unsure = 0;
+			end = c->in_pos;
+		}
 		end += unix_newest(sk);
 		if (!c->cookie)
 			c->cookie = bpf_get_socket_cookie(sk);

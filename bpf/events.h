@@ -40,6 +40,7 @@ enum rs_event_type {
 
 /* rs_event.flags */
 #define RS_F_LATE         0x0001 /* OPEN: it existed before tracing began */
+#define RS_F_NO_ARRIVALS  0x0004 /* IN: when these bytes arrived is not known, whatever the list says */
 #define RS_F_POS_COUNTED  0x0002 /* positions are counted by us (unix sockets), not the socket's */
 #define RS_F_RESET        0x0008 /* EOF, CLOSE: by RST, not FIN */
 #define RS_F_BY_SERVER    0x0010 /* CLOSE: the server closed first; without it, the peer did */
@@ -169,7 +170,7 @@ struct rs_census {
 	__u32 out_pos;
 	__u32 pad;
 	__u16 family;
-	__u16 flags; /* RS_F_LATE, RS_F_UNACCEPTED, RS_F_POS_COUNTED */
+	__u16 flags; /* RS_F_LATE, RS_F_UNACCEPTED, RS_F_POS_COUNTED, RS_F_NO_ARRIVALS */
 	__u16 n_arrivals;
 	__u16 pad1;
 	__u64 established;

@@ -72,7 +72,7 @@ struct conn {
 	u8 reset;
 	u8 closed;    /* RS_EV_CLOSE was emitted */
 	u8 family;
-	u8 pad;
+	u8 unsure;    /* unix: bytes lay unread whose arrival was not seen, or is not yet */
 	struct rs_arrival arrivals[RS_MAX_ARRIVALS];
 };
 struct {

@@ -128,6 +128,9 @@ static __always_inline void after_read(struct pt_regs *regs, u8 class, long ret,
 	if ((s32)(c->in_pos - c->in_end) > 0) /* an arrival was missed */
 		c->in_end = c->in_pos;
 	r->ev.pos = c->in_pos - len;
+	if (c->unsure)
+		r->ev.h.flags |= RS_F_NO_ARRIVALS;
+	c->unsure = 0;
 	arrivals_take(c, r, c->in_pos);
 	call_buffers(regs, class, &r->copy);
 	if (!(flags & MSG_TRUNC)) /* it throws the bytes away: the buffer holds others */
@@ -187,14 +190,13 @@ static __always_inline void after_accept(long ret, u64 now)
 	if (!sk || !is_stream(file, sk))
 		return;
 	c = conn_lookup(sk);
-	if (!c) { /* begun before tracing; of a unix socket's waiting bytes even the positions are not known */
-		bool waiting = sock_family(sk) == AF_UNIX && BPF_CORE_READ(sk, sk_receive_queue.qlen);
-
-		c = conn_create(sk, sock_family(sk), CONN_ACCEPTED, waiting ? RS_F_LATE : 0, 0);
-	}
 	if (!c) {
-		count(RS_CNT_EVICTED);
-		return;
+		c = conn_create(sk, sock_family(sk), CONN_ACCEPTED, 0, 0);
+		if (!c) {
+			count(RS_CNT_EVICTED);
+			return;
+		}
+		c->unsure = c->family == AF_UNIX && BPF_CORE_READ(sk, sk_receive_queue.qlen);
 	}
 	if (c->closed) /* it was reset before anybody accepted it */
 		return;

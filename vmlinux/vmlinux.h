@@ -138,7 +138,9 @@ struct sock_common {
 	atomic64_t skc_cookie;
 	struct in6_addr skc_v6_daddr, skc_v6_rcv_saddr;
 };
+struct sock;
 struct sk_buff {
+	struct sock *sk;
 	unsigned int len, data_len;
 	unsigned char *data;
 	char cb[48];

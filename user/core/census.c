@@ -48,7 +48,7 @@ static void begin_unread(struct tracer *t, struct conn *c, const struct rs_censu
 {
 	struct arrivals a = {
 		.list = k->arrivals,
-		.n = k->n_arrivals,
+		.n = k->flags & RS_F_NO_ARRIVALS ? 0 : k->n_arrivals,
 		.near = c->in,
 		.unknown = c->in_unknown,
 	};

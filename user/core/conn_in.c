@@ -359,7 +359,7 @@ void conn_input(struct tracer *t, struct conn *c, const struct event *e)
 	}
 	c->in = pos + e->data->len;
 	c->last_in = e->h->ts;
-	if (c->first_unknown)
+	if (c->first_unknown || (e->h->flags & RS_F_NO_ARRIVALS))
 		in.arrivals.n = 0;
 	c->first_unknown = false;
 	if (c->state == CONN_SYNC ? boundary_after_loss(&in) : resynchronise(&in))
