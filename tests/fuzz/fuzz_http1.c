@@ -58,7 +58,8 @@ static void check_head(const struct http1_head *h, uint8_t options)
 	REQUIRE(memchr(h->method, 0, sizeof(h->method)) && memchr(h->host, 0, sizeof(h->host)));
 	REQUIRE(h->minor <= 9 && h->cache <= HTTP1_CACHE_REVALIDATED);
 	REQUIRE(!(h->flags & HTTP1_F_TRACE_ID) == !h->trace_id[0]);
-	REQUIRE(!(h->flags & HTTP1_F_PATH_CUT) || h->path_len == HTTP1_PATH_MAX - 1);
+	REQUIRE(!(h->flags & HTTP1_F_PATH_CUT) || h->path_len == HTTP1_PATH_MAX - 1 ||
+		h->flags & HTTP1_F_HEAD_SKIPPED);
 	/* nothing of a query or fragment */
 	REQUIRE(!memchr(h->path, '?', h->path_len) && !memchr(h->path, '#', h->path_len));
 	if (options & OPT_RESPONSE)
@@ -153,13 +154,25 @@ static void same(const struct run *a, const struct run *b)
 	}
 }
 
-/* What was said with bytes missing holds, until it says that it does not know. */
+/* A skip over the line end behind a chunk takes it for the CRLF that it has to be. */
+static bool has_bare_lf(const uint8_t *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (s[i] == '\n' && (!i || s[i - 1] != '\r'))
+			return true;
+	return false;
+}
+
+/* What was said with bytes missing holds, until it says that it does not know; a fault in the missing
+   bytes it cannot know. */
 static void same_until_lost(const struct run *whole, const struct run *part)
 {
 	for (size_t i = 0; i < part->n; i++) {
 		const struct entry *e = &part->log[i], *w = &whole->log[i];
 
 		if (e->event == HTTP1_LOST || e->head.flags & HTTP1_F_HEAD_SKIPPED)
+			return;
+		if (i < whole->n && w->event == HTTP1_LOST)
 			return;
 		REQUIRE(i < whole->n && e->event == w->event && e->at == w->at);
 		REQUIRE(!memcmp(&e->head, &w->head, sizeof(e->head)));
@@ -205,7 +218,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	feed_cut(begin(&cut, options, seed), data, size, false);
 	feed_cut(begin(&skipped, options, seed), data, size, true);
 	same(&whole, &cut);
-	same_until_lost(&whole, &skipped);
+	if (!has_bare_lf(data, size))
+		same_until_lost(&whole, &skipped);
 	check_guesses(data, size);
 	return 0;
 }

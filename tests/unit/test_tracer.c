@@ -476,6 +476,24 @@ static void test_late_stream(void **state)
 	assert_int_equal(tracer_counts(f->h.tracer)->late_attached, 1);
 }
 
+/* A unix socket does not tell what was under way; a body that looks like requests must not become some. */
+static void test_late_unix_body(void **state)
+{
+	struct fixture *f = *state;
+
+	f->c.unix_socket = true;
+	stream_open_late(&f->s, &f->c, 5 * MS, 0, 0);
+	stream_in(&f->s, &f->c, 10 * MS, 11 * MS, GET GET GET);
+	stream_out(&f->s, &f->c, 20 * MS, OK);
+	stream_in(&f->s, &f->c, 30 * MS, 31 * MS, GET);
+	stream_out(&f->s, &f->c, 40 * MS, OK);
+	check(ended(f, 0), REQ_OK, 200);
+	check_phases(&f->h.ended[0], 1 * MS, 0, 9 * MS, 0);
+	assert_int_equal(f->h.n_ended, 1);
+	assert_int_equal(f->h.begun - f->h.retracted, 1);
+	assert_int_equal(tracer_counts(f->h.tracer)->late_attached, 1);
+}
+
 static void test_late_under_way(void **state)
 {
 	struct fixture *f = *state;
@@ -652,6 +670,7 @@ int main(void)
 		TEST(test_position_gap),
 		TEST(test_late_idle),
 		TEST(test_late_stream),
+		TEST(test_late_unix_body),
 		TEST(test_late_under_way),
 		TEST(test_not_http),
 		TEST(test_proxy_header),

@@ -131,6 +131,7 @@ void conn_lost(struct tracer *t, struct conn *c, uint64_t now)
 	if (c->state == CONN_SYNC || c->state == CONN_WAIT_IN)
 		c->state = tunnel ? CONN_TUNNEL : CONN_WAIT_OUT;
 	c->doubtful = true;
+	c->presumed = false;
 	c->asked = false;
 }
 

@@ -52,6 +52,7 @@ struct conn {
 	bool retired;	    /* the filling request has left the queue and only its input goes on */
 	bool out_started;   /* bytes of the current response have been seen */
 	bool pipelines;	    /* a request came while another was not answered */
+	bool presumed;	    /* late, and its boundary judged by looks alone: not confirmed by an answer yet */
 	bool doubtful;	    /* no exchange has been seen whole since events were lost */
 	bool unproven;	    /* the first request since a boundary was found has no head yet */
 	bool asked;	    /* out of step: something has come in since the last response began */

@@ -46,6 +46,18 @@ static bool response_was_read(struct input *in)
 	return true;
 }
 
+/* Two at once on a connection that was met late: they are a body that looks like requests. What was
+   under way then still is. */
+static void presumed_wrongly(struct tracer *t, struct conn *c)
+{
+	while (c->first)
+		conn_retract_last(t, c);
+	http1_reset(c->in_parser);
+	c->presumed = false;
+	c->late = true;
+	c->state = CONN_WAIT_OUT;
+}
+
 /* A request that was read while the one before it was unanswered starts being looked at when that one
    is done; conn_out.c moves `read` then. */
 static struct request *begin_read(struct input *in)
@@ -57,6 +69,10 @@ static struct request *begin_read(struct input *in)
 	if (c->out_lost && c->first && !response_was_read(in))
 		return NULL;
 	r = c->last;
+	if (r && r->read && c->presumed) {
+		presumed_wrongly(in->t, c);
+		return NULL;
+	}
 	if (r && r->read && c->doubtful) { /* two at once: what was taken for a boundary was none */
 		c->pipelines = true;
 		conn_lost(in->t, c, ts);

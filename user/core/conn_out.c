@@ -94,7 +94,7 @@ static void response_complete(struct output *o)
 		c->out_started = false;
 		return;
 	}
-	c->doubtful = false;
+	c->doubtful = c->presumed = false;
 	r->done = last_byte_time(o->e);
 	conn_end_first(o->t, c, REQ_OK, r->done);
 	conn_response_reset(o->t, c);

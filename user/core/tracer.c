@@ -61,6 +61,7 @@ static void open_late(struct conn *c, const struct rs_ev_open *o)
 	c->late = true;
 	c->under_way = o->last_in > o->last_out || o->in_end != o->in_pos;
 	c->doubtful = c->under_way || c->unix_socket;
+	c->presumed = c->unix_socket;
 	c->state = c->under_way ? CONN_WAIT_OUT : CONN_WAIT_IN;
 }
 
