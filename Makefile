@@ -36,6 +36,7 @@ OUTER   := $(wildcard user/*.c user/cmd/*.c user/capture/*.c)
 TESTS   := $(wildcard tests/unit/test_*.c)
 HELPERS := $(filter-out $(TESTS),$(wildcard tests/unit/*.c))
 BPFTESTS := $(wildcard tests/bpf/test_*.c)
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
 OBJ       := $(PURE:%.c=$(O)/obj/%.o) $(OUTER:%.c=$(O)/obj/%.o)
 CHECK_OBJ := $(PURE:%.c=$(O)/check/%.o) $(HELPERS:%.c=$(O)/check/%.o)
@@ -102,7 +103,7 @@ test:
 	$(Q)tests/run.py
 
 .PHONY: build-tests
-build-tests: all bpf-arm64 $(CHECK_BIN) $(BPF_BIN)
+build-tests: all bpf-arm64 $(CHECK_BIN) $(BPF_BIN) $(FUZZERS:%=$(O)/fuzz/%)
 
 deps:
 	$(Q)tools/deps.sh
@@ -113,7 +114,6 @@ demo:
 	$(Q)tools/demo.sh
 
 # --- fuzzing: one binary a target, libFuzzer; FUZZ_SECONDS each
-FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 600
 $(O)/fuzz/%: tests/fuzz/%.c $(PURE)
 	@mkdir -p $(@D)

@@ -4,6 +4,7 @@
 
 unit  build/check/bin/*   cmocka under ASan and UBSan, no root
 bpf   build/bpftest/*     cmocka, loads the BPF programs; needs the privileges that reqscope needs
+fuzz  build/fuzz/*        libFuzzer from the corpora in the tree, some seconds each (make fuzz: longer)
 e2e   tests/e2e           pytest, real uvicorn processes
 
 Every suite reports as JUnit XML; the last line is the sum: `N passed, N failed, N skipped`.
@@ -55,6 +56,21 @@ def run_cmocka(tally, suite, binary, out):
         sys.stdout.write(open(xml, errors="replace").read())
 
 
+def run_fuzzers(tally, out, seconds=5):
+    names = sorted(os.path.basename(b) for b in glob.glob(f"{out}/fuzz/fuzz_*") if "." not in os.path.basename(b))
+    if not names:
+        tally.failed.append(f"fuzz: nothing was built in {out}/fuzz")
+    for name in names:
+        done = subprocess.run(["tests/fuzz/run.sh", f"{out}/fuzz", str(seconds), name], cwd=TOP,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        print(f"== fuzz {done.stdout.splitlines()[0] if done.stdout else name}", flush=True)
+        if done.returncode:
+            tally.failed.append(f"fuzz: {name}")
+            print(done.stdout)
+        else:
+            tally.passed += 1
+
+
 def run_pytest(tally, out, extra):
     xml = f"{out}/e2e.xml"
     if os.path.exists(xml):
@@ -68,11 +84,11 @@ def run_pytest(tally, out, extra):
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    ap.add_argument("--only", choices=("unit", "bpf", "e2e"), action="append")
+    ap.add_argument("--only", choices=("unit", "bpf", "fuzz", "e2e"), action="append")
     ap.add_argument("-o", "--out", default=os.path.join(TOP, "build"))
     ap.add_argument("extra", nargs="*", help="handed to pytest")
     opt = ap.parse_args()
-    suites = opt.only or ["unit", "bpf", "e2e"]
+    suites = opt.only or ["unit", "bpf", "fuzz", "e2e"]
     results = os.path.join(opt.out, "results")
     os.makedirs(results, exist_ok=True)
     tally = Tally()
@@ -86,6 +102,8 @@ def main():
         for binary in binaries:
             print(f"== {suite} {os.path.basename(binary)}", flush=True)
             run_cmocka(tally, suite, binary, results)
+    if "fuzz" in suites:
+        run_fuzzers(tally, opt.out)
     if "e2e" in suites:
         run_pytest(tally, results, opt.extra)
     for name in tally.skipped:

@@ -42,7 +42,6 @@ enum op {
 	OP_RAW,
 	OP_SWAP,
 	OP_LIE,
-	OP_GONE,
 	OP_REUSE,
 	OPS
 };
@@ -315,9 +314,6 @@ static void step(struct fuzz *f)
 		break;
 	case OP_SWAP:
 		f->swap = true;
-		break;
-	case OP_GONE:
-		tracer_process_gone(f->tracer, 42 + i % 2, f->now);
 		break;
 	case OP_REUSE:
 		reuse(f, i);

@@ -205,25 +205,6 @@ int tracer_event(struct tracer *t, const void *record, size_t size)
 	return 0;
 }
 
-void tracer_process_gone(struct tracer *t, uint32_t pid, uint64_t now)
-{
-	struct hashmap_iter it;
-
-	hashmap_iter_init(&it, &t->conns);
-	while (hashmap_next(&it)) {
-		struct conn *c = it.value;
-
-		if (!c->unix_socket || c->pid != pid)
-			continue;
-		if (c->held || c->doubtful) /* what is missing may have been its answer */
-			conn_lost(t, c, now);
-		while (c->first)
-			conn_end_first(t, c, c->peer_fin ? REQ_CLIENT_CLOSED : REQ_SERVER_CLOSED,
-				       c->peer_fin ? c->peer_fin : now);
-		conn_free(t, c);
-	}
-}
-
 void tracer_visit_open(struct tracer *t, tracer_visit visit, void *ctx)
 {
 	struct hashmap_iter it;

@@ -77,9 +77,6 @@ void tracer_census_begin(struct tracer *t, uint64_t start);
 void tracer_census_conn(struct tracer *t, const struct rs_census *c);
 uint32_t tracer_census_end(struct tracer *t, uint64_t now);
 
-/* A process has gone, and with it the unix connections that only it held. */
-void tracer_process_gone(struct tracer *t, uint32_t pid, uint64_t now);
-
 const struct tracer_counts *tracer_counts(const struct tracer *t);
 
 /* Open requests, in no particular order. One whose response began, but where that ends lies in
