@@ -48,6 +48,8 @@ void session_census(struct session *s);
 void session_drain(struct session *s);
 /* What a listener has turned away since it was first seen. */
 uint32_t session_turned_away(struct session *s, const struct rs_ev_listen *e, bool at_start);
+/* Notes what the target's listeners had turned away before tracing began. */
+void session_note_turned_away(struct session *s);
 int snapshot_new(struct session *s);
 void snapshot_free(struct session *s);
 
