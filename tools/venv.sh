@@ -7,7 +7,7 @@ set -eu
 cd "$(dirname "$0")/.."
 venv=${O:-build}/venv
 stamp=$venv/.complete
-wanted="uvicorn fastapi uvloop httptools h11 gunicorn uvicorn-worker"
+wanted="uvicorn fastapi uvloop httptools h11 gunicorn uvicorn-worker websockets"
 
 [ "${1:-}" != --upgrade ] || rm -f "$stamp"
 # The interpreter is looked at too: a folder that was copied or whose Python went away is made anew.
