@@ -544,6 +544,21 @@ static void test_responses(void **state)
 	CHECK_ALL(HTTP1_RESPONSE, list);
 }
 
+/* White space before the colon: a framing field that some servers take, so the end is not known. */
+static void test_space_before_colon(void **state)
+{
+	static const struct sample list[] = {
+		{"POST / HTTP/1.1\nContent-Length : 5\n\nhello", "H36[POST / 1.1 smuggle] L $L", 0, 0},
+		{"POST / HTTP/1.1\nHost : a\n\n", "H26[POST / 1.1] E26 $M", 0, 0},
+		{"POST / HTTP/1.1\n"
+		 "Transfer-Encoding                                                   e\n\n",
+		 "H87[POST / 1.1] E87 $M", 0, 0},
+	};
+
+	(void)state;
+	CHECK_ALL(HTTP1_REQUEST, list);
+}
+
 static void test_cache(void **state)
 {
 	static const struct {
@@ -1227,6 +1242,7 @@ int main(void)
 		cmocka_unit_test(test_request_bodies),
 		cmocka_unit_test(test_broken_chunks),
 		cmocka_unit_test(test_responses),
+		cmocka_unit_test(test_space_before_colon),
 		cmocka_unit_test(test_cache),
 		cmocka_unit_test(test_skip_everywhere),
 		cmocka_unit_test(test_skip_head),

@@ -377,6 +377,8 @@ static void name_with_space(struct http1 *p, const char *s, size_t len)
 {
 	size_t n = len;
 
+	if (len >= HTTP1_VALUE_MAX) /* of one that came in pieces no more is known */
+		return;
 	while (n && (s[n - 1] == ' ' || s[n - 1] == '\t'))
 		n--;
 	if (n < len && ((n == 14 && !strncasecmp(s, "content-length", n)) ||
