@@ -9,12 +9,15 @@
 #include "options.h"
 
 static const struct verb verbs[] = {
-	{"top", "live screen of the target, redrawn every second", "trvl", 0, cmd_top},
-	{"summary", "watch for a while (-d, 10 s), print the health summary", "trovl", 10000000000ULL,
-	 cmd_summary},
-	{"trace", "one line per request as it ends, and per one that hangs", "trofvl", 0, cmd_trace},
-	{"doctor", "what kernel, privileges and target allow, and what to do about the rest", "t", 0,
-	 cmd_doctor},
+	{.name = "top", .summary = "live screen of the target, redrawn every second",
+	 .options = "trnTLvl", .run = cmd_top},
+	{.name = "summary", .summary = "watch for a while (-d, 10 s), print the health summary",
+	 .options = "trnxoLvl", .duration = 10000000000ULL, .run = cmd_summary},
+	{.name = "trace", .summary = "one line per request as it ends, and per one that hangs",
+	 .options = "trnxofRLvl", .run = cmd_trace},
+	{.name = "doctor",
+	 .summary = "what kernel, privileges and target allow, and what to do about the rest",
+	 .options = "t", .run = cmd_doctor},
 	{},
 };
 

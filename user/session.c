@@ -72,6 +72,8 @@ static void on_begin(void *ctx, const struct request *r)
 	stats_begin(s->total, r);
 	if (current(s))
 		stats_begin(current(s), r);
+	if (s->cb.began)
+		s->cb.began(s->cb.ctx, r);
 }
 
 static void on_end(void *ctx, const struct request *r)
@@ -91,6 +93,8 @@ static void on_retract(void *ctx, const struct request *r)
 	stats_retract(s->total, r);
 	if (current(s))
 		stats_retract(current(s), r);
+	if (s->cb.retracted)
+		s->cb.retracted(s->cb.ctx, r);
 }
 
 /* --- events */

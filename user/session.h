@@ -14,7 +14,9 @@ struct session;
 /* What a verb wants to hear; any may be NULL. */
 struct session_callbacks {
 	void *ctx;
+	void (*began)(void *ctx, const struct request *r);
 	void (*ended)(void *ctx, const struct request *r);
+	void (*retracted)(void *ctx, const struct request *r); /* it was none: its begin is taken back */
 	/* an open request has passed --stuck-ms, verified against the kernel; once per request */
 	void (*stuck)(void *ctx, const struct request *r, uint64_t now);
 	/* after each drain; non-zero ends the run */

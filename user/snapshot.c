@@ -262,6 +262,7 @@ const struct summary *session_summary(struct session *s)
 	if (!st || stats_fold_routes(st))
 		return NULL;
 	describe(s, sum);
+	saturation_unknown(&sum->saturation);
 	sum->stats = st;
 	sum->now = s->now;
 	sum->seconds = (s->now - st->from) / 1e9;

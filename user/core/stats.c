@@ -115,6 +115,78 @@ static int latency_merge(struct hist into[LATENCIES], const struct hist from[LAT
 	return err;
 }
 
+/* --- caches and logins */
+
+enum auth_kind request_auth(const struct request *r)
+{
+	if (!r->head_seen)
+		return AUTH_KINDS;
+	if (r->http.flags & HTTP1_F_AUTH)
+		return AUTH_YES;
+	return r->http.flags & HTTP1_F_HEAD_SKIPPED ? AUTH_KINDS : AUTH_NO;
+}
+
+int request_cache(const struct request *r)
+{
+	if (!r->status_seen)
+		return -1;
+	if (r->status == 304 && r->cache == HTTP1_CACHE_NONE)
+		return HTTP1_CACHE_REVALIDATED;
+	return r->cache < CACHE_KINDS ? r->cache : HTTP1_CACHE_NONE;
+}
+
+static int auth_add(struct auth_stats auth[AUTH_KINDS], const struct request *r, int64_t total)
+{
+	enum auth_kind kind = request_auth(r);
+
+	if (kind == AUTH_KINDS)
+		return 0;
+	auth[kind].count++;
+	auth[kind].server_errors += r->status_seen && r->status >= 500 && r->status <= 599;
+	return total >= 0 ? hist_add(&auth[kind].total, (uint64_t)total) : 0;
+}
+
+static int auth_merge(struct auth_stats *into, const struct auth_stats *from)
+{
+	int err = 0;
+
+	for (int i = 0; i < AUTH_KINDS; i++) {
+		into[i].count += from[i].count;
+		into[i].server_errors += from[i].server_errors;
+		if (hist_merge(&into[i].total, &from[i].total))
+			err = -ENOMEM;
+	}
+	return err;
+}
+
+static void auth_reset(struct auth_stats auth[AUTH_KINDS])
+{
+	for (int i = 0; i < AUTH_KINDS; i++) {
+		auth[i].count = auth[i].server_errors = 0;
+		hist_reset(&auth[i].total);
+	}
+}
+
+static void auth_free(struct auth_stats auth[AUTH_KINDS])
+{
+	for (int i = 0; i < AUTH_KINDS; i++)
+		hist_free(&auth[i].total);
+}
+
+static void cache_add(uint64_t cache[CACHE_KINDS], const struct request *r)
+{
+	int kind = request_cache(r);
+
+	if (kind >= 0)
+		cache[kind]++;
+}
+
+static void cache_merge(uint64_t *into, const uint64_t *from)
+{
+	for (int i = 0; i < CACHE_KINDS; i++)
+		into[i] += from[i];
+}
+
 /* --- routes */
 
 static void route_stats_free(struct route_stats *rs)
@@ -123,6 +195,7 @@ static void route_stats_free(struct route_stats *rs)
 		return;
 	for (int i = 0; i < LATENCIES; i++)
 		hist_free(&rs->latency[i]);
+	auth_free(rs->auth);
 	free(rs->status.codes);
 	free(rs);
 }
@@ -132,6 +205,8 @@ static void route_stats_reset(struct route_stats *rs)
 	rs->count = 0;
 	memset(rs->ends, 0, sizeof(rs->ends));
 	memset(&rs->slowest, 0, sizeof(rs->slowest));
+	memset(rs->cache, 0, sizeof(rs->cache));
+	auth_reset(rs->auth);
 	status_reset(&rs->status);
 	for (int i = 0; i < LATENCIES; i++)
 		hist_reset(&rs->latency[i]);
@@ -204,6 +279,9 @@ static int route_end(struct stats *s, const struct request *r, const int64_t d[L
 		err = status_add(&rs->status, r->status, 1);
 	if (d[LAT_TOTAL] >= 0)
 		keep_slowest(rs, r, (uint64_t)d[LAT_TOTAL]);
+	cache_add(rs->cache, r);
+	if (auth_add(rs->auth, r, d[LAT_TOTAL]))
+		err = -ENOMEM;
 	return latency_add(rs->latency, d) ? -ENOMEM : err;
 }
 
@@ -216,7 +294,10 @@ static int route_stats_merge(struct route_stats *into, const struct route_stats 
 		into->ends[i] += from->ends[i];
 	if (from->slowest.at && (!into->slowest.at || from->slowest.total > into->slowest.total))
 		into->slowest = from->slowest;
+	cache_merge(into->cache, from->cache);
 	err = status_merge(&into->status, &from->status);
+	if (auth_merge(into->auth, from->auth))
+		err = -ENOMEM;
 	return latency_merge(into->latency, from->latency) ? -ENOMEM : err;
 }
 
@@ -367,6 +448,7 @@ void stats_free(struct stats *s)
 		hist_free(&s->workers[i].total);
 	for (int i = 0; i < LATENCIES; i++)
 		hist_free(&s->latency[i]);
+	auth_free(s->auth);
 	free(s->status.codes);
 	free(s->routes);
 	free(s->workers);
@@ -380,6 +462,8 @@ void stats_reset(struct stats *s, uint64_t from)
 	s->from = s->to = from;
 	s->ledger = (struct ledger){.carried = open, .open = open};
 	status_reset(&s->status);
+	memset(s->cache, 0, sizeof(s->cache));
+	auth_reset(s->auth);
 	for (int i = 0; i < LATENCIES; i++)
 		hist_reset(&s->latency[i]);
 	for (uint32_t i = 0; i < s->n_routes; i++)
@@ -433,8 +517,9 @@ int stats_end(struct stats *s, const struct request *r)
 	++*end;
 	s->ledger.open--;
 	durations(r, d);
-	if (latency_add(s->latency, d))
+	if (latency_add(s->latency, d) || auth_add(s->auth, r, d[LAT_TOTAL]))
 		err = -ENOMEM;
+	cache_add(s->cache, r);
 	if (r->status_seen && status_add(&s->status, r->status, 1))
 		err = -ENOMEM;
 	if (r->route && route_end(s, r, d))
@@ -481,7 +566,8 @@ int stats_merge(struct stats *into, const struct stats *from)
 	ledger_merge(&into->ledger, &from->ledger);
 	if (status_merge(&into->status, &from->status))
 		err = -ENOMEM;
-	if (latency_merge(into->latency, from->latency))
+	cache_merge(into->cache, from->cache);
+	if (latency_merge(into->latency, from->latency) || auth_merge(into->auth, from->auth))
 		err = -ENOMEM;
 	if (routes_merge(into, from))
 		err = -ENOMEM;

@@ -36,6 +36,18 @@ struct status_counts {
 	} * codes; /* owned, ascending */
 };
 
+/* What caches did, by enum http1_cache, of responses whose head was seen; 304 is REVALIDATED where
+   no field says otherwise. */
+#define CACHE_KINDS 4
+
+/* Requests that brought Authorization or Cookie along, and those that did not. */
+enum auth_kind { AUTH_YES, AUTH_NO, AUTH_KINDS };
+struct auth_stats {
+	uint64_t count; /* ended, their head seen */
+	uint64_t server_errors; /* 5xx */
+	struct hist total;
+};
+
 struct ledger {
 	int64_t carried, started;
 	uint64_t ok, client_closed, server_closed, upgraded, unknown;
@@ -50,6 +62,8 @@ struct route_stats {
 	uint64_t ends[REQ_ENDS];
 	struct status_counts status;
 	struct hist latency[LATENCIES];
+	uint64_t cache[CACHE_KINDS];
+	struct auth_stats auth[AUTH_KINDS];
 	struct {
 		uint64_t total; /* ns */
 		uint64_t at;	/* arrival, CLOCK_MONOTONIC ns */
@@ -69,6 +83,8 @@ struct stats {
 	struct ledger ledger;
 	struct status_counts status;
 	struct hist latency[LATENCIES];
+	uint64_t cache[CACHE_KINDS];
+	struct auth_stats auth[AUTH_KINDS];
 	struct route_stats **routes; /* by route id, NULL where none; owned */
 	uint32_t n_routes;
 	struct worker_stats *workers; /* owned; in the order in which they were met */
@@ -82,6 +98,11 @@ void stats_free(struct stats *s); /* NULL is allowed */
 /* Begins the next stretch at `from`: empty, ledger.carried = open = the old open. Keeps the memory,
    so that routes may hold entries with count 0. */
 void stats_reset(struct stats *s, uint64_t from);
+
+/* Into which of auth[] a request goes; AUTH_KINDS: its head was not seen whole. */
+enum auth_kind request_auth(const struct request *r);
+/* Into which of cache[] (enum http1_cache); negative: no response head was seen. */
+int request_cache(const struct request *r);
 
 void stats_begin(struct stats *s, const struct request *r);
 

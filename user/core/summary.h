@@ -45,8 +45,36 @@ void verdict_rules_default(struct verdict_rules *rules);
 struct summary_generation {
 	uint32_t pid;
 	uint64_t since_wall_ns; /* start of the process, wall clock; 0 unknown */
+	uint64_t until_wall_ns; /* its end; 0: it lives, or not known */
 	const char *version;    /* or NULL */
 };
+
+/* A new generation of workers took over while tracing. */
+struct comparison; /* compare.h */
+struct summary_deploy {
+	uint64_t at_wall_ns; /* start of the first process of the new generation */
+	struct summary_deploy_side {
+		const char *version; /* NULL: not known */
+		uint32_t pid;	     /* one of them */
+		uint32_t workers;
+		uint64_t requests; /* that ended there */
+	} before, after;
+	const struct comparison *comparison; /* after with before; NULL: nothing to compare yet */
+};
+
+/* How close the target is to the limits of its host. What is not known is NaN or SUMMARY_UNKNOWN. */
+#define SUMMARY_UNKNOWN UINT64_MAX
+struct summary_saturation {
+	double run_queue; /* of the time its threads could run, the share they waited for a CPU; 0..1 */
+	double throttled; /* share of the CPU quota's periods in which it was throttled; 0..1 */
+	uint64_t fds, fd_limit; /* open descriptors, of the process closest to its limit */
+	uint32_t fd_pid;
+	uint64_t accept_failed; /* accept() refused for want of descriptors (EMFILE, ENFILE) */
+	uint64_t threads, threads_busy; /* worker threads (not the loop's), of the process with the
+					   largest share of busy ones */
+	uint32_t threads_pid;
+};
+void saturation_unknown(struct summary_saturation *s); /* nothing is known */
 
 struct summary_listener {
 	char address[120]; /* "127.0.0.1:8000", "[::1]:8000", "unix:/run/app.sock" */
@@ -104,6 +132,9 @@ struct summary {
 	double overall_seconds;
 	const struct summary_listener *listeners;
 	uint32_t n_listeners;
+	struct summary_saturation saturation;
+	const struct summary_deploy *deploys; /* in the window, oldest first */
+	uint32_t n_deploys;
 	struct {
 		uint64_t hung, oldest; /* connections whose half-seen request has had no answer; its age ns */
 	} late; /* requests that were under way when tracing began and still are */

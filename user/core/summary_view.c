@@ -2,6 +2,7 @@
 /*
  * summary_view.c - a summary's contents in the order and shape in which every sink shows them.
  */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -113,4 +114,17 @@ uint32_t summary_workers(const struct summary *s, struct summary_worker_row *row
 		view_open(s, &rows[i]);
 	qsort(rows, n, sizeof(*rows), by_pid);
 	return n;
+}
+
+void saturation_unknown(struct summary_saturation *s)
+{
+	*s = (struct summary_saturation){
+		.run_queue = NAN,
+		.throttled = NAN,
+		.fds = SUMMARY_UNKNOWN,
+		.fd_limit = SUMMARY_UNKNOWN,
+		.accept_failed = SUMMARY_UNKNOWN,
+		.threads = SUMMARY_UNKNOWN,
+		.threads_busy = SUMMARY_UNKNOWN,
+	};
 }
