@@ -72,6 +72,22 @@ async def boom():
     raise ValueError("on purpose")
 
 
+CACHE_FIELDS = {
+    "hit": ("X-Cache", "Hit from cloudfront"),
+    "miss": ("CF-Cache-Status", "MISS"),
+    "revalidated": ("CF-Cache-Status", "REVALIDATED"),
+    "rfc9211": ("Cache-Status", "ExampleCache; hit; ttl=376"),
+    "aged": ("Age", "12"),
+    "none": ("X-Other", "hit"),
+}
+
+
+@app.get("/cached/{kind}")
+async def cached(kind: str):
+    name, value = CACHE_FIELDS[kind]
+    return PlainTextResponse("ok", headers={name: value})
+
+
 @app.get("/stream/{n}/{ms}")
 async def stream(n: int, ms: float):
     async def chunks():

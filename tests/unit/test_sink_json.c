@@ -94,7 +94,8 @@ static void test_empty(void **state)
 {
 	static const char *const members[] = {
 		"schema", "host",    "target", "window", "verdict", "requests",	 "status",
-		"codes",  "latency", "routes", "open",	 "workers", "listeners", "tracer"};
+		"codes",  "latency", "cache",  "auth",	 "routes",  "open",
+		"workers", "listeners", "tracer"};
 	cJSON *j = parse(*state);
 
 	for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++)

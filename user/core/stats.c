@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-#include "stats.h"
+#include "stats_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -15,62 +15,6 @@ const char *const latency_names[LATENCIES] = {
 	[LAT_ACCEPT_WAIT] = "accept_wait",
 	[LAT_ABANDONED] = "abandoned",
 };
-
-/* --- status codes */
-
-static int status_room(struct status_counts *s)
-{
-	uint32_t cap = s->cap ? s->cap * 2 : 4;
-	struct status_code *codes;
-
-	if (s->n < s->cap)
-		return 0;
-	codes = realloc(s->codes, cap * sizeof(*codes));
-	if (!codes)
-		return -ENOMEM;
-	s->codes = codes;
-	s->cap = cap;
-	return 0;
-}
-
-static int status_add(struct status_counts *s, uint16_t code, uint64_t count)
-{
-	uint32_t i = 0;
-
-	if (code < 100 || code > 599) {
-		s->class[0] += count;
-		return 0;
-	}
-	while (i < s->n && s->codes[i].code < code)
-		i++;
-	if (i == s->n || s->codes[i].code != code) {
-		if (status_room(s))
-			return -ENOMEM;
-		memmove(&s->codes[i + 1], &s->codes[i], (s->n - i) * sizeof(*s->codes));
-		s->codes[i] = (struct status_code){.code = code};
-		s->n++;
-	}
-	s->codes[i].count += count;
-	s->class[code / 100] += count;
-	return 0;
-}
-
-static int status_merge(struct status_counts *into, const struct status_counts *from)
-{
-	int err = 0;
-
-	for (uint32_t i = 0; i < from->n; i++)
-		if (status_add(into, from->codes[i].code, from->codes[i].count))
-			err = -ENOMEM;
-	into->class[0] += from->class[0];
-	return err;
-}
-
-static void status_reset(struct status_counts *s)
-{
-	s->n = 0;
-	memset(s->class, 0, sizeof(s->class));
-}
 
 /* --- latencies */
 
@@ -115,78 +59,6 @@ static int latency_merge(struct hist into[LATENCIES], const struct hist from[LAT
 	return err;
 }
 
-/* --- caches and logins */
-
-enum auth_kind request_auth(const struct request *r)
-{
-	if (!r->head_seen)
-		return AUTH_KINDS;
-	if (r->http.flags & HTTP1_F_AUTH)
-		return AUTH_YES;
-	return r->http.flags & HTTP1_F_HEAD_SKIPPED ? AUTH_KINDS : AUTH_NO;
-}
-
-int request_cache(const struct request *r)
-{
-	if (!r->status_seen)
-		return -1;
-	if (r->status == 304 && r->cache == HTTP1_CACHE_NONE)
-		return HTTP1_CACHE_REVALIDATED;
-	return r->cache < CACHE_KINDS ? r->cache : HTTP1_CACHE_NONE;
-}
-
-static int auth_add(struct auth_stats auth[AUTH_KINDS], const struct request *r, int64_t total)
-{
-	enum auth_kind kind = request_auth(r);
-
-	if (kind == AUTH_KINDS)
-		return 0;
-	auth[kind].count++;
-	auth[kind].server_errors += r->status_seen && r->status >= 500 && r->status <= 599;
-	return total >= 0 ? hist_add(&auth[kind].total, (uint64_t)total) : 0;
-}
-
-static int auth_merge(struct auth_stats *into, const struct auth_stats *from)
-{
-	int err = 0;
-
-	for (int i = 0; i < AUTH_KINDS; i++) {
-		into[i].count += from[i].count;
-		into[i].server_errors += from[i].server_errors;
-		if (hist_merge(&into[i].total, &from[i].total))
-			err = -ENOMEM;
-	}
-	return err;
-}
-
-static void auth_reset(struct auth_stats auth[AUTH_KINDS])
-{
-	for (int i = 0; i < AUTH_KINDS; i++) {
-		auth[i].count = auth[i].server_errors = 0;
-		hist_reset(&auth[i].total);
-	}
-}
-
-static void auth_free(struct auth_stats auth[AUTH_KINDS])
-{
-	for (int i = 0; i < AUTH_KINDS; i++)
-		hist_free(&auth[i].total);
-}
-
-static void cache_add(uint64_t cache[CACHE_KINDS], const struct request *r)
-{
-	int kind = request_cache(r);
-
-	if (kind >= 0)
-		cache[kind]++;
-}
-
-static void cache_merge(uint64_t *into, const uint64_t *from)
-{
-	for (int i = 0; i < CACHE_KINDS; i++)
-		into[i] += from[i];
-}
-
 /* --- routes */
 
 static void route_stats_free(struct route_stats *rs)
@@ -207,7 +79,7 @@ static void route_stats_reset(struct route_stats *rs)
 	memset(&rs->slowest, 0, sizeof(rs->slowest));
 	memset(rs->cache, 0, sizeof(rs->cache));
 	auth_reset(rs->auth);
-	status_reset(&rs->status);
+	status_counts_reset(&rs->status);
 	for (int i = 0; i < LATENCIES; i++)
 		hist_reset(&rs->latency[i]);
 }
@@ -276,7 +148,7 @@ static int route_end(struct stats *s, const struct request *r, const int64_t d[L
 	rs->count++;
 	rs->ends[r->end]++;
 	if (r->status_seen)
-		err = status_add(&rs->status, r->status, 1);
+		err = status_counts_add(&rs->status, r->status, 1);
 	if (d[LAT_TOTAL] >= 0)
 		keep_slowest(rs, r, (uint64_t)d[LAT_TOTAL]);
 	cache_add(rs->cache, r);
@@ -295,7 +167,7 @@ static int route_stats_merge(struct route_stats *into, const struct route_stats 
 	if (from->slowest.at && (!into->slowest.at || from->slowest.total > into->slowest.total))
 		into->slowest = from->slowest;
 	cache_merge(into->cache, from->cache);
-	err = status_merge(&into->status, &from->status);
+	err = status_counts_merge(&into->status, &from->status);
 	if (auth_merge(into->auth, from->auth))
 		err = -ENOMEM;
 	return latency_merge(into->latency, from->latency) ? -ENOMEM : err;
@@ -461,7 +333,7 @@ void stats_reset(struct stats *s, uint64_t from)
 
 	s->from = s->to = from;
 	s->ledger = (struct ledger){.carried = open, .open = open};
-	status_reset(&s->status);
+	status_counts_reset(&s->status);
 	memset(s->cache, 0, sizeof(s->cache));
 	auth_reset(s->auth);
 	for (int i = 0; i < LATENCIES; i++)
@@ -520,7 +392,7 @@ int stats_end(struct stats *s, const struct request *r)
 	if (latency_add(s->latency, d) || auth_add(s->auth, r, d[LAT_TOTAL]))
 		err = -ENOMEM;
 	cache_add(s->cache, r);
-	if (r->status_seen && status_add(&s->status, r->status, 1))
+	if (r->status_seen && status_counts_add(&s->status, r->status, 1))
 		err = -ENOMEM;
 	if (r->route && route_end(s, r, d))
 		err = -ENOMEM;
@@ -564,7 +436,7 @@ int stats_merge(struct stats *into, const struct stats *from)
 	}
 	into->to = from->to;
 	ledger_merge(&into->ledger, &from->ledger);
-	if (status_merge(&into->status, &from->status))
+	if (status_counts_merge(&into->status, &from->status))
 		err = -ENOMEM;
 	cache_merge(into->cache, from->cache);
 	if (latency_merge(into->latency, from->latency) || auth_merge(into->auth, from->auth))

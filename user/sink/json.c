@@ -170,6 +170,39 @@ static void put_latency(struct jsonw *w, const struct hist *latency, bool all)
 	jsonw_object_end(w);
 }
 
+static void put_cache(struct jsonw *w, const uint64_t cache[CACHE_KINDS])
+{
+	static const struct {
+		int kind;
+		const char *name;
+	} kinds[] = {{HTTP1_CACHE_HIT, "hit"},
+		     {HTTP1_CACHE_MISS, "miss"},
+		     {HTTP1_CACHE_REVALIDATED, "revalidated"},
+		     {HTTP1_CACHE_NONE, "none"}};
+
+	jsonw_object(w, "cache");
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		jsonw_u64(w, kinds[i].name, cache[kinds[i].kind]);
+	jsonw_object_end(w);
+}
+
+static void put_auth(struct jsonw *w, const struct auth_stats auth[AUTH_KINDS])
+{
+	static const char *const names[AUTH_KINDS] = {[AUTH_YES] = "yes", [AUTH_NO] = "no"};
+
+	jsonw_object(w, "auth");
+	for (int i = 0; i < AUTH_KINDS; i++) {
+		jsonw_object(w, names[i]);
+		jsonw_u64(w, "count", auth[i].count);
+		jsonw_u64(w, "5xx", auth[i].server_errors);
+		if (auth[i].total.count)
+			put_ms_double(w, "p99", hist_quantile(&auth[i].total, 0.99));
+		put_distribution(w, "total", &auth[i].total);
+		jsonw_object_end(w);
+	}
+	jsonw_object_end(w);
+}
+
 static void put_route(struct jsonw *w, const struct summary *s, const struct route_stats *r)
 {
 	jsonw_object(w, NULL);
@@ -187,6 +220,8 @@ static void put_route(struct jsonw *w, const struct summary *s, const struct rou
 			jsonw_time(w, "at", r->slowest.at + (uint64_t)s->wall_offset);
 		jsonw_object_end(w);
 	}
+	put_cache(w, r->cache);
+	put_auth(w, r->auth);
 	jsonw_object_end(w);
 }
 
@@ -290,6 +325,8 @@ void sink_summary_json(FILE *f, const struct summary *s)
 	put_ledger(&w, s);
 	put_status(&w, &s->stats->status);
 	put_latency(&w, s->stats->latency, true);
+	put_cache(&w, s->stats->cache);
+	put_auth(&w, s->stats->auth);
 	put_routes(&w, s);
 	put_open(&w, s);
 	put_workers(&w, s);

@@ -22,7 +22,8 @@ static const struct {
 	{offsetof(struct plan, open), 3},    {offsetof(struct plan, shape), 1},
 	{offsetof(struct plan, gaps), 0},    {offsetof(struct plan, routes), 3},
 	{offsetof(struct plan, workers), 2}, {offsetof(struct plan, open), 1},
-	{offsetof(struct plan, overall), 0}, {offsetof(struct plan, workers), 0},
+	{offsetof(struct plan, extras), 1},  {offsetof(struct plan, overall), 0},
+	{offsetof(struct plan, extras), 0},  {offsetof(struct plan, workers), 0},
 	{offsetof(struct plan, shape), 0},   {offsetof(struct plan, reasons), 2},
 	{offsetof(struct plan, routes), 0},  {offsetof(struct plan, open), 0},
 	{offsetof(struct plan, head), 0},    {offsetof(struct plan, reasons), 1},
@@ -47,7 +48,7 @@ static unsigned height(struct term *t)
 	const struct plan *p = &t->plan;
 	unsigned parts[] = {
 		term_verdict(t, true) + p->head,
-		p->numbers + p->overall,
+		p->numbers + p->overall + term_extras(t, true),
 		p->shape,
 		table_height(t->n_routes, p->routes),
 		table_height(t->n_workers, p->workers),
@@ -90,6 +91,7 @@ static void plan_make(struct term *t, const struct term_options *o)
 		.head = 1,
 		.numbers = begun > 0 ? 3 : 1,
 		.overall = t->s->overall ? 1 : 0,
+		.extras = 3,
 		.shape = measured ? SHAPE_LINES : 0,
 		.routes = o->lines ? SCREEN_ROUTES : REPORT_ROUTES,
 		.workers = t->n_workers > 1 ? REPORT_WORKERS : 0,
@@ -141,6 +143,7 @@ void sink_summary_text(FILE *f, const struct summary *s, const struct term_optio
 	}
 	if (t.plan.overall)
 		term_overall(&t);
+	term_extras(&t, false);
 	if (t.plan.shape) {
 		gap(&t);
 		term_shape(&t);

@@ -76,6 +76,7 @@ struct plan {
 	unsigned head;	  /* 0, 1: what is watched */
 	unsigned numbers; /* 0..3: requests, latency, errors */
 	unsigned overall; /* 0, 1: since the start */
+	unsigned extras;  /* lines of term_extra.c at most */
 	unsigned shape;	  /* 0 nothing, 1 the phases in one line, 5 with bars and histogram */
 	unsigned routes;  /* rows, without heading and "more"; 0 leaves the table out */
 	unsigned workers; /* the same */
@@ -100,6 +101,9 @@ void term_head(struct term *t);
 void term_numbers(struct term *t);
 void term_overall(struct term *t);
 void term_tracer(struct term *t);
+
+/* term_extra.c: lines written, or with dry those that it would write */
+unsigned term_extras(struct term *t, bool dry);
 
 /* term_shape.c: where the time goes, and how long it takes */
 void term_shape(struct term *t);
