@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
 #   make            build/reqscope               make V=1 shows the commands
-#   make demo       a live example               DEBUG=1 no optimisation
-#   make test       everything; make check: the rootless part only
+#   make demo       a live example               make incident: a walk through one
+#   make test       everything                   make check: the rootless part only
+#   DEBUG=1         no optimisation
 #   make CC=clang   O=DIR puts the output elsewhere   SAN=address,undefined
 #
 # What has to be installed is listed in tools/deps.sh; `make deps` installs what is missing.
@@ -25,14 +26,15 @@ WARN    := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wshad
 STD     := -std=gnu17 -D_GNU_SOURCE -DRS_VERSION='"$(VERSION)"'
 CFLAGS  := $(OPT) -g $(STD) $(WARN) $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer) \
 	   -fstack-protector-strong -I$(O)/gen $(EXTRA_CFLAGS)
-LDLIBS  := -lbpf -lelf -lz -lcjson -lm
+LDLIBS  := -lbpf -lelf -lz -linih -lncursesw -ltinfo -lm
 LDFLAGS := $(if $(SAN),-fsanitize=$(SAN)) $(EXTRA_LDFLAGS)
 # The unit tests and what they link always run under the sanitizers.
 CHECK_CFLAGS := -O1 -g $(STD) $(WARN) -fsanitize=address,undefined -fno-sanitize-recover=all \
 	   -fno-omit-frame-pointer -DRS_TEST
 
-PURE    := $(wildcard user/core/*.c user/proto/*.c user/lib/*.c user/sink/*.c)
-OUTER   := $(wildcard user/*.c user/cmd/*.c user/capture/*.c)
+PURE    := $(wildcard user/core/*.c user/proto/*.c user/lib/*.c user/sink/*.c) \
+	   $(addprefix user/top/,model.c rows.c view.c slowest.c spark.c layout.c)
+OUTER   := $(filter-out $(PURE),$(wildcard user/*.c user/cmd/*.c user/capture/*.c user/top/*.c))
 TESTS   := $(wildcard tests/unit/test_*.c)
 HELPERS := $(filter-out $(TESTS),$(wildcard tests/unit/*.c))
 BPFTESTS := $(wildcard tests/bpf/test_*.c)
@@ -82,7 +84,7 @@ $(O)/check/%.o: %.c
 
 $(O)/check/bin/%: $(O)/check/tests/unit/%.o $(CHECK_OBJ)
 	@mkdir -p $(@D)
-	$(call say,LD,$@)$(CC) -fsanitize=address,undefined -o $@ $^ -lcmocka -lcjson -lm
+	$(call say,LD,$@)$(CC) -fsanitize=address,undefined -o $@ $^ -lcmocka -lcjson -linih -lz -lm
 
 $(O)/bpftest/%: tests/bpf/%.c $(filter-out $(O)/obj/user/main.o,$(OBJ))
 	@mkdir -p $(@D)
@@ -113,12 +115,19 @@ demo:
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)tools/demo.sh
 
+# The walk through one incident, played again; docs/incident.md is one run of it.
+.PHONY: incident
+incident:
+	$(Q)tools/deps.sh
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)O=$(O) tools/incident.py
+
 # --- fuzzing: one binary a target, libFuzzer; FUZZ_SECONDS each
 FUZZ_SECONDS ?= 600
 $(O)/fuzz/%: tests/fuzz/%.c $(PURE)
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$@)$(CLANG) -O1 -g $(STD) -fsanitize=fuzzer,address,undefined \
-		-fno-sanitize-recover=all -o $@ $^ -lcjson -lm
+		-fno-sanitize-recover=all -o $@ $^ -linih -lz -lm
 fuzz: $(FUZZERS:%=$(O)/fuzz/%)
 	$(Q)tests/fuzz/run.sh $(O)/fuzz $(FUZZ_SECONDS) $(FUZZERS)
 
@@ -138,6 +147,8 @@ format:
 install: all
 	install -D -m 0755 $(O)/reqscope $(DESTDIR)$(PREFIX)/bin/reqscope
 	install -D -m 0644 docs/reqscope.1 $(DESTDIR)$(PREFIX)/share/man/man1/reqscope.1
+	install -D -m 0644 tools/reqscope.bash \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/reqscope
 
 clean:
 	rm -rf $(O)

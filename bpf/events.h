@@ -186,6 +186,7 @@ enum rs_counter {
 	RS_CNT_CUT,       /* arrival stamps merged */
 	RS_CNT_FAULTS,    /* user memory that could not be read */
 	RS_CNT_NO_STATE, /* system calls missed because per-task state could not be had */
+	RS_CNT_NO_FD,    /* accept() refused: the target has no descriptor left */
 	RS_COUNTERS
 };
 

@@ -181,12 +181,16 @@ static __always_inline void after_write(struct pt_regs *regs, u8 class, long ret
 		call->entry = 0;
 }
 
+#define ENFILE 23
+#define EMFILE 24
 static __always_inline void after_accept(long ret, u64 now)
 {
 	struct file *file = ret >= 0 ? fd_file(ret) : NULL;
 	struct sock *sk = file ? file_sock(file) : NULL;
 	struct conn *c;
 
+	if (ret == -EMFILE || ret == -ENFILE)
+		count(RS_CNT_NO_FD);
 	if (!sk || !is_stream(file, sk))
 		return;
 	c = conn_lookup(sk);

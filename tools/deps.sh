@@ -5,11 +5,11 @@
 set -eu
 
 build="gcc clang llvm make pkg-config libc6-dev libbpf-dev libelf-dev zlib1g-dev bpftool
-libcjson-dev libncurses-dev"
+libncurses-dev libinih-dev"
 run="python3 python3-uvicorn uvicorn python3-fastapi python3-uvloop python3-httptools python3-h11
 gunicorn python3-gunicorn"
-check="libcmocka-dev libclang-rt-14-dev python3-pytest python3-jsonschema python3-venv python3-websockets
-wrk tmux man-db iproute2"
+check="libcmocka-dev libcjson-dev libclang-rt-14-dev python3-pytest python3-jsonschema python3-venv python3-websockets
+wrk tmux man-db iproute2 chromium fonts-dejavu-core poppler-utils"
 all=$(printf '%s ' $build $run $check)
 
 if [ "${1:-}" = --list ]; then

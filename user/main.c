@@ -15,6 +15,19 @@ static const struct verb verbs[] = {
 	 .options = "trnxoLvl", .duration = 10000000000ULL, .run = cmd_summary},
 	{.name = "trace", .summary = "one line per request as it ends, and per one that hangs",
 	 .options = "trnxofRLvl", .run = cmd_trace},
+	{.name = "check", .summary = "monitoring check: the conditions of a file (-c), kept or not",
+	 .options = "trncsxoLl", .run = cmd_check, .args = "[RECORDING]", .max_args = 1,
+	 .refused = check_refused},
+	{.name = "diff", .summary = "two recordings or summaries: what changed, and is it more than noise",
+	 .options = "dRsxo", .run = cmd_diff, .args = "A [B]", .min_args = 1, .max_args = 2},
+	{.name = "record", .summary = "keep what happens in a file (-o), or the last of it (--keep)",
+	 .options = "trnkoLvl", .run = cmd_record},
+	{.name = "report", .summary = "what a recording says: summary, trace or page, also of a part of it",
+	 .options = "sfRxov", .formats = "text json html trace", .run = cmd_report, .args = "FILE",
+	 .min_args = 1, .max_args = 1},
+	{.name = "merge", .summary = "summaries (JSON) of several workers, hosts or times as one, exactly",
+	 .options = "xov", .run = cmd_merge, .args = "FILE...", .min_args = 1,
+	 .max_args = OPTIONS_MAX_ARGS},
 	{.name = "doctor",
 	 .summary = "what kernel, privileges and target allow, and what to do about the rest",
 	 .options = "t", .run = cmd_doctor},
@@ -28,6 +41,7 @@ int main(int argc, char **argv)
 
 	setlocale(LC_CTYPE, "");
 	signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write, and the quiet end of a run */
+	signal(SIGXFSZ, SIG_IGN); /* so is a file that may not grow any more */
 	code = options_parse(&o, verbs, argc, argv);
 	return code >= 0 ? code : o.verb->run(&o);
 }

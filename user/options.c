@@ -10,6 +10,8 @@
 
 int options_usage(const struct verb *verb, const char *what)
 {
+	if (verb && verb->refused)
+		return verb->refused(what);
 	fprintf(stderr, "reqscope: %s\nTry 'reqscope%s%s --help'.\n", what, verb ? " " : "",
 		verb ? verb->name : "");
 	return EXIT_USAGE;
@@ -18,7 +20,6 @@ int options_usage(const struct verb *verb, const char *what)
 /* The letters and names that getopt wants, from the table. */
 static void getopt_tables(char *letters, struct option *names)
 {
-	*letters++ = '+';
 	*letters++ = ':';
 	for (size_t i = 0; i < options_count; i++) {
 		names[i] = (struct option){options_table[i].name,

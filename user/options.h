@@ -79,6 +79,8 @@ struct verb {
 	const char *formats;	  /* of --format, the first is the default; NULL: "text json" */
 	const char *args;	  /* what follows the options, for --help: "FILE", "A [B]"; NULL: none */
 	uint32_t min_args, max_args;
+	int (*refused)(const char *what); /* tells of a usage error in its own way; returns an exit
+					     code. NULL: on stderr, EXIT_USAGE */
 };
 
 /* Fills o from the command line; verbs ends with a nameless entry, the first is the default. Prints

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "capture/features.h"
+#include "capture/saturation.h"
 #include "exit.h"
 
 #define DRAIN_MS   10	       /* the ring is looked at this often; nothing wakes us per event */
@@ -60,18 +61,14 @@ bool session_saw_nothing(const struct session *s)
 
 /* --- requests into the statistics */
 
-static struct stats *current(struct session *s)
-{
-	return s->window ? s->window[s->window_at] : NULL;
-}
-
 static void on_begin(void *ctx, const struct request *r)
 {
 	struct session *s = ctx;
 
 	stats_begin(s->total, r);
-	if (current(s))
-		stats_begin(current(s), r);
+	if (window_current(s))
+		stats_begin(window_current(s), r);
+	log_began(s->log, r);
 	if (s->cb.began)
 		s->cb.began(s->cb.ctx, r);
 }
@@ -80,8 +77,11 @@ static void on_end(void *ctx, const struct request *r)
 {
 	struct session *s = ctx;
 
-	if (stats_end(s->total, r) || (current(s) && stats_end(current(s), r)))
+	if (stats_end(s->total, r) || (window_current(s) && stats_end(window_current(s), r)))
 		s->failed = true;
+	if (log_ended(s->log, r))
+		s->failed = true;
+	deploys_ended(s, r);
 	if (s->cb.ended)
 		s->cb.ended(s->cb.ctx, r);
 }
@@ -91,29 +91,46 @@ static void on_retract(void *ctx, const struct request *r)
 	struct session *s = ctx;
 
 	stats_retract(s->total, r);
-	if (current(s))
-		stats_retract(current(s), r);
+	if (window_current(s))
+		stats_retract(window_current(s), r);
+	log_retracted(s->log, r);
 	if (s->cb.retracted)
 		s->cb.retracted(s->cb.ctx, r);
 }
 
 /* --- events */
 
+static void on_joined(void *ctx, uint32_t pid)
+{
+	struct session *s = ctx;
+
+	target_add(&s->target, pid);
+	deploys_process(s, pid);
+	if (!capture_add_process(s->capture, pid) && s->options->verbose)
+		fprintf(stderr, "reqscope: pid %u joins\n", pid);
+}
+
 static void on_process(struct session *s, const struct rs_ev_proc *e)
 {
+	struct process *p;
+
 	switch (e->what) {
 	case RS_PROC_FORK:
 		target_add(&s->target, e->h.tgid);
+		deploys_process(s, e->h.tgid);
 		break;
-	case RS_PROC_EXEC:
-		target_add(&s->target, e->h.tgid);
+	case RS_PROC_EXEC: /* what it runs began now */
+		p = target_add(&s->target, e->h.tgid);
+		if (p)
+			p->since = e->h.ts + (uint64_t)s->wall_offset;
+		deploys_process(s, e->h.tgid);
 		break;
 	case RS_PROC_JOIN:
-		target_add(&s->target, e->h.tgid);
-		capture_add_process(s->capture, e->h.tgid);
+		target_join(&s->target, e->h.tgid, on_joined, s);
 		break;
 	case RS_PROC_EXIT:
 		target_gone(&s->target, e->h.tgid);
+		deploys_exit(s, e->h.tgid, (int)e->other, e->h.ts);
 		capture_forget_process(s->capture, e->h.tgid);
 		s->sweep = e->h.ts + SWEEP_NS;
 		break;
@@ -200,7 +217,7 @@ static int core_start(struct session *s, const struct options *o)
 	s->router = router_new(o->max_routes);
 	s->tracer = s->router ? tracer_new(&t, s->router, &sink) : NULL;
 	s->total = stats_new();
-	if (!s->tracer || !s->total || snapshot_new(s)) {
+	if (!s->tracer || !s->total || snapshot_new(s) || deploys_new(s)) {
 		fprintf(stderr, "reqscope: out of memory\n");
 		return EXIT_RUNTIME;
 	}
@@ -273,6 +290,9 @@ static int attach(struct session *s, const struct options *o)
 	stats_reset(s->total, s->started);
 	if (!code) {
 		session_note_turned_away(s);
+		deploys_begin(s);
+		if (session_saturation_start(s))
+			return EXIT_RUNTIME;
 		say_attached(s);
 	}
 	if (!code && o->verbose)
@@ -297,61 +317,33 @@ int session_open(struct session **out, const struct options *o, const struct ses
 	if (o->insight && strcmp(o->insight, "off"))
 		fprintf(stderr, "reqscope: --insight %s: this version reads sockets only\n", o->insight);
 	code = core_start(s, o);
-	return code ? code : attach(s, o);
+	if (!code)
+		code = session_log_open(s);
+	if (code)
+		return code;
+	code = attach(s, o);
+	if (!code || (code == EXIT_TARGET && target_follows(&s->target)))
+		session_log_start(s);
+	return code;
 }
 
 void session_close(struct session *s)
 {
 	if (!s)
 		return;
+	session_log_close(s);
 	if (s->signal_fd >= 0)
 		close(s->signal_fd);
 	capture_close(s->capture);
 	tracer_free(s->tracer);
 	router_free(s->router);
 	snapshot_free(s);
-	for (unsigned i = 0; i < s->n_window; i++)
-		stats_free(s->window[i]);
-	free(s->window);
-	stats_free(s->merged);
+	deploys_free(s->deploys);
+	saturation_free(s->saturation);
+	window_free(s->window);
 	stats_free(s->total);
 	target_free(&s->target);
 	free(s);
-}
-
-/* --- the sliding window */
-
-int session_slide(struct session *s, unsigned seconds)
-{
-	s->window = calloc(seconds, sizeof(*s->window));
-	if (!s->window)
-		return -ENOMEM;
-	for (s->n_window = 0; s->n_window < seconds; s->n_window++) {
-		s->window[s->n_window] = stats_new();
-		if (!s->window[s->n_window])
-			return -ENOMEM;
-	}
-	stats_reset(s->window[0], s->started);
-	s->window_edge = s->started + 1000000000ULL;
-	return 0;
-}
-
-/* The next stretch begins where this one ends, with what is open then. */
-static void window_advance(struct session *s, uint64_t now)
-{
-	while (s->window && now >= s->window_edge) {
-		struct stats *old = current(s), *next;
-		int64_t open = old->ledger.open;
-
-		old->to = s->window_edge;
-		s->window_at = (s->window_at + 1) % s->n_window;
-		if (s->window_filled < s->n_window - 1)
-			s->window_filled++;
-		next = current(s);
-		stats_reset(next, s->window_edge);
-		next->ledger.carried = next->ledger.open = open;
-		s->window_edge += 1000000000ULL;
-	}
 }
 
 /* --- the loop */
@@ -368,7 +360,9 @@ static void tell_stuck(void *ctx, struct request *r)
 	if (r->stuck_reported || request_age(r, w->now) < w->limit)
 		return;
 	r->stuck_reported = true;
-	w->s->cb.stuck(w->s->cb.ctx, r, w->now);
+	log_stuck(w->s->log, r, w->now);
+	if (w->s->cb.stuck)
+		w->s->cb.stuck(w->s->cb.ctx, r, w->now);
 }
 
 /* The kernel is asked first: what it knows to be answered must not be called stuck. */
@@ -389,32 +383,34 @@ static int loop_step(struct session *s, struct pollfd *fds)
 	s->now = session_now();
 	window_advance(s, s->now);
 	session_drain(s);
-	if (n > 0 && fds[1].revents)
+	if (n > 0 && fds[1].revents && session_signalled(s))
 		return 1;
 	if (n > 0 && fds[2].revents && s->cb.input && s->cb.input(s->cb.ctx))
 		return 1;
 	return s->cb.drained ? s->cb.drained(s->cb.ctx) : 0;
 }
 
-/* With --port the target may come back; otherwise it is over when its last process has ended. */
+/* With --port, --unit and --cgroup the target may come back; otherwise it is over when its last process has ended. */
 static bool over(struct session *s, uint64_t end)
 {
 	if (s->stop || (end && s->now >= end))
 		return true;
-	return !s->options->n_ports && !target_alive(&s->target);
+	return !target_follows(&s->target) && !target_alive(&s->target);
 }
 
 static void periodic(struct session *s, uint64_t *refresh, uint64_t *tick, uint64_t *stuck)
 {
 	if (s->now >= *refresh) {
 		target_refresh(&s->target);
+		target_look(&s->target, on_joined, s);
+		deploys_look(s);
 		*refresh = s->now + REFRESH_NS;
 	}
 	if (s->sweep && s->now >= s->sweep) {
 		s->sweep = 0;
 		session_census(s);
 	}
-	if (s->cb.stuck && s->now >= *stuck) {
+	if ((s->cb.stuck || log_wants_stuck(s->log)) && s->now >= *stuck) {
 		look_for_stuck(s, s->now);
 		*stuck = s->now + REFRESH_NS;
 	}
@@ -423,6 +419,7 @@ static void periodic(struct session *s, uint64_t *refresh, uint64_t *tick, uint6
 			s->stop = true;
 		*tick = s->now + s->cb.tick_ns;
 	}
+	session_log(s);
 }
 
 int session_run(struct session *s)

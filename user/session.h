@@ -7,6 +7,7 @@
 #define RS_SESSION_H
 
 #include "options.h"
+#include "core/history.h"
 #include "core/request.h"
 
 struct session;
@@ -46,8 +47,14 @@ void session_stop(struct session *s);
    call. Takes a census first. NULL when out of memory. */
 const struct summary *session_summary(struct session *s);
 
-/* Makes summaries slide over the last `seconds` (at most 600). Before session_run(). */
+/* Keeps the last `seconds` (at most 600) apart, and a history; summaries slide over all of these.
+   Before session_run(). 0 or -ENOMEM. */
 int session_slide(struct session *s, unsigned seconds);
+/* Summaries are of the last ns from now on, in whole seconds, long windows up to a tenth longer; 0: since
+   the start. At any time after session_slide(). 0; -EINVAL: more than it keeps. */
+int session_window(struct session *s, uint64_t ns);
+/* Second by second, the last full one is the newest; NULL without session_slide(). The session's. */
+const struct history *session_history(const struct session *s);
 
 const char *session_host(const struct session *s);
 const char *session_target(const struct session *s);

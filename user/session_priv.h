@@ -7,12 +7,17 @@
 
 #include "capture/capture.h"
 #include "core/tracer.h"
+#include "log.h"
 #include "target.h"
 
 #define SESSION_MAX_LISTENERS 64
 #define SESSION_MAX_FEATURES  4
 
 struct snapshot; /* snapshot.c */
+struct deploys;	 /* session_deploy.c */
+struct log_state; /* session_log.c */
+struct saturation; /* capture/saturation.h */
+struct window;	 /* session_window.c */
 
 struct session {
 	const struct options *options;
@@ -22,10 +27,7 @@ struct session {
 	struct router *router;
 	struct tracer *tracer;
 	struct stats *total; /* since the start */
-	struct stats **window; /* ring of one-second stretches, NULL: no sliding */
-	unsigned n_window, window_at, window_filled;
-	uint64_t window_edge; /* end of the current stretch */
-	struct stats *merged; /* scratch for the sliding window */
+	struct window *window; /* NULL: summaries are since the start */
 	struct {		 /* what listeners had turned away before tracing began */
 		uint64_t id;
 		uint32_t drops;
@@ -40,6 +42,10 @@ struct session {
 	bool stop;
 	bool failed; /* out of memory while counting */
 	struct snapshot *snapshot;
+	struct deploys *deploys;
+	struct log *log; /* NULL: no --log */
+	struct log_state *log_state;
+	struct saturation *saturation; /* NULL: nothing to look at */
 };
 
 /* Reads the census, takes every event that came before it, and compares. */
@@ -50,6 +56,47 @@ void session_drain(struct session *s);
 uint32_t session_turned_away(struct session *s, const struct rs_ev_listen *e, bool at_start);
 /* Notes what the target's listeners had turned away before tracing began. */
 void session_note_turned_away(struct session *s);
+/* The stretch that counts at present; NULL without session_slide(). */
+struct stats *window_current(const struct session *s);
+/* Whether summaries are of less than all since the start. */
+bool window_slides(const struct session *s);
+/* Ends the stretches that are over at `now`. */
+void window_advance(struct session *s, uint64_t now);
+/* What a summary is about, up to s->now: made anew by each call, freed by the next. NULL when out of
+   memory. Only after session_slide(). */
+struct stats *window_merge(struct session *s);
+void window_free(struct window *w);
+/* session_saturation.c: the first look, that later ones are compared with; 0 or -ENOMEM. Then how
+   things are, over the last window_ns or since the start (0). */
+int session_saturation_start(struct session *s);
+void session_saturation(struct session *s, uint64_t window_ns, struct summary_saturation *out);
+/* session_log.c: 0 or an exit code after a message; then, when all is attached, the first interval
+   begins. */
+int session_log_open(struct session *s);
+void session_log_start(struct session *s);
+/* A line for each interval that is over, and out with what is queued. Often. */
+void session_log(struct session *s);
+/* Writes the last line. */
+void session_log_close(struct session *s);
+/* Reads the signals that came; whether they end the run. */
+bool session_signalled(struct session *s);
+/* session_summary() of statistics of one's own, that were fed all along; NULL: of the session's. It may
+   be changed. */
+struct summary *session_summary_of(struct session *s, struct stats *own);
+/*
+ * session_deploy.c: generations of workers. deploys_begin() after attaching; the others tell what has
+ * happened: a pid is a new process or program, a process has ended (code as wait(2) has it), a request
+ * ended, and every 200 ms that time goes by. deploys_serving() after listeners were looked at.
+ */
+int deploys_new(struct session *s); /* 0 or -ENOMEM */
+void deploys_free(struct deploys *d);
+void deploys_begin(struct session *s);
+void deploys_process(struct session *s, uint32_t pid);
+void deploys_exit(struct session *s, uint32_t pid, int code, uint64_t ts);
+void deploys_ended(struct session *s, const struct request *r);
+void deploys_look(struct session *s);
+void deploys_serving(struct session *s);
+void deploys_fill(struct session *s, struct summary *sum);
 int snapshot_new(struct session *s);
 void snapshot_free(struct session *s);
 

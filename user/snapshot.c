@@ -138,8 +138,12 @@ static void look_at_processes(struct session *s, struct snapshot *n)
 		struct process *p = &s->target.processes[i];
 		struct listener_walk w = {s, n, p};
 
-		n->generations[sum->target.n_generations++] =
-			(struct summary_generation){.pid = p->pid, .since_wall_ns = p->since};
+		n->generations[sum->target.n_generations++] = (struct summary_generation){
+			.pid = p->pid,
+			.since_wall_ns = p->since,
+			.until_wall_ns = p->until,
+			.version = *p->version ? p->version : NULL,
+		};
 		if (!p->alive)
 			continue;
 		n->pids[sum->target.n_pids++] = p->pid;
@@ -151,17 +155,6 @@ static void look_at_processes(struct session *s, struct snapshot *n)
 	}
 }
 
-/* A process that listens and has no child that does: a supervisor's children serve, not it. */
-static bool serves(const struct target *t, const struct process *p)
-{
-	if (!p->alive || !p->listens)
-		return false;
-	for (uint32_t i = 0; i < t->n_processes; i++)
-		if (t->processes[i].listens && t->processes[i].ppid == p->pid)
-			return false;
-	return true;
-}
-
 static void look_at_workers(struct session *s, struct snapshot *n)
 {
 	struct summary *sum = &n->summary;
@@ -170,7 +163,7 @@ static void look_at_workers(struct session *s, struct snapshot *n)
 		const struct process *p = &s->target.processes[i];
 		uint64_t open = 0;
 
-		if (!serves(&s->target, p))
+		if (!target_serves(&s->target, p))
 			continue;
 		for (uint32_t k = 0; k < sum->n_open; k++)
 			open += n->open[k].request->pid == p->pid;
@@ -215,22 +208,7 @@ static void look_at_tracer(struct session *s, struct snapshot *n, struct stats *
 	sum->late.oldest = since && since < s->now ? s->now - since : 0;
 }
 
-/* --- the window */
-
-static struct stats *slide(struct session *s)
-{
-	struct stats *fresh = stats_new();
-	unsigned first = (s->window_at + s->n_window - s->window_filled) % s->n_window;
-
-	if (!fresh)
-		return NULL;
-	stats_free(s->merged);
-	s->merged = fresh;
-	for (unsigned i = 0; i <= s->window_filled; i++)
-		if (stats_merge(fresh, s->window[(first + i) % s->n_window]))
-			s->failed = true;
-	return fresh;
-}
+/* --- the whole */
 
 static void describe(struct session *s, struct summary *sum)
 {
@@ -247,6 +225,11 @@ static void describe(struct session *s, struct summary *sum)
 
 const struct summary *session_summary(struct session *s)
 {
+	return session_summary_of(s, NULL);
+}
+
+struct summary *session_summary_of(struct session *s, struct stats *own)
+{
 	struct snapshot *n = s->snapshot;
 	struct summary *sum = &n->summary;
 	struct open_walk walk = {n, 0};
@@ -256,26 +239,27 @@ const struct summary *session_summary(struct session *s)
 	s->now = walk.now = session_now();
 	memset(n, 0, sizeof(*n));
 	s->total->to = s->now;
-	if (s->window)
-		s->window[s->window_at]->to = s->now;
-	st = s->window ? slide(s) : s->total;
+	st = own ? own : s->window ? window_merge(s) : s->total;
 	if (!st || stats_fold_routes(st))
 		return NULL;
+	st->to = s->now;
 	describe(s, sum);
-	saturation_unknown(&sum->saturation);
 	sum->stats = st;
 	sum->now = s->now;
 	sum->seconds = (s->now - st->from) / 1e9;
 	sum->start_wall_ns = st->from + s->wall_offset;
-	if (s->window) {
+	if (!own && window_slides(s)) {
 		sum->overall = s->total;
 		sum->overall_seconds = (s->now - s->started) / 1e9;
 	}
 	sum->open = n->open;
 	tracer_visit_open(s->tracer, note_open, &walk);
 	look_at_processes(s, n);
+	deploys_serving(s);
+	deploys_fill(s, sum);
 	look_at_workers(s, n);
 	look_at_tracer(s, n, st);
+	session_saturation(s, own || sum->overall ? (uint64_t)(sum->seconds * 1e9) : 0, &sum->saturation);
 	sum->target.pids = n->pids;
 	sum->target.ports = n->ports;
 	sum->target.generations = n->generations;

@@ -5,6 +5,8 @@
  */
 #include "harness.h"
 
+#include <sys/resource.h>
+
 #define BIG	 (100 * 1024)
 #define SNAP_IN	 4096
 #define SNAP_OUT 64
@@ -482,6 +484,33 @@ static void failed_calls_are_not_told(void **state)
 	finish(&l);
 }
 
+/* accept() that finds no free descriptor is counted: it is why connections wait. */
+static void accept_without_descriptor_is_counted(void **state)
+{
+	struct world *w = *state;
+	struct rlimit old, low = {.rlim_cur = 3, .rlim_max = 3};
+	struct capture_counts counts = {};
+	struct listener listener;
+	struct link l;
+
+	listen_on(&listener, w);
+	watch(w);
+	link_connect(&l, w, &listener);
+	assert_int_equal(prlimit(w->target.pid, RLIMIT_NOFILE, NULL, &old), 0);
+	low.rlim_max = old.rlim_max;
+	assert_int_equal(prlimit(w->target.pid, RLIMIT_NOFILE, &low, NULL), 0);
+	refused(&w->target, EMFILE, .op = OP_ACCEPT4, .fd = listener.fd);
+	refused(&w->target, EMFILE, .op = OP_ACCEPT, .fd = listener.fd);
+	assert_int_equal(prlimit(w->target.pid, RLIMIT_NOFILE, &old, NULL), 0);
+	capture_counts(w->capture, &counts);
+	assert_int_equal(counts.no_fd, 2);
+	l.fd = ok(tell(&w->target, .op = OP_ACCEPT4, .fd = listener.fd), "accept4").ret;
+	expect_new(&l, RS_EV_OPEN);
+	finish(&l);
+	capture_counts(w->capture, &counts);
+	assert_int_equal(counts.no_fd, 2);
+}
+
 /* The buffer is full: the call that takes nothing is not told. */
 static void full_buffer_is_not_told(void **state)
 {
@@ -589,6 +618,7 @@ int main(int argc, char **argv)
 		TCP_AND_UNIX(exchange),
 		ON_TCP(unhooked_call_leaves_a_gap),
 		TCP_AND_UNIX(failed_calls_are_not_told),
+		TCP_AND_UNIX(accept_without_descriptor_is_counted),
 		TCP_AND_UNIX(full_buffer_is_not_told),
 		TCP_AND_UNIX(writes_to_a_closed_peer),
 		TCP_AND_UNIX(other_descriptors_are_not_told),

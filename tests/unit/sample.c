@@ -41,6 +41,7 @@ struct sample *sample_new(void)
 		.n_listeners = 1,
 		.tracer = {.events = 100, .features = x->features, .n_features = 1},
 	};
+	saturation_unknown(&x->s.saturation);
 	if (!x->router || !x->s.stats)
 		abort();
 	return x;

@@ -122,6 +122,7 @@ static void print_summary(struct replay *p)
 	struct verdict_rules rules;
 
 	verdict_rules_default(&rules);
+	saturation_unknown(&s.saturation);
 	p->stats->ledger.late_attached = tracer_counts(p->tracer)->late_attached;
 	p->stats->ledger.not_http = tracer_counts(p->tracer)->not_http;
 	assert_int_equal(stats_fold_routes(p->stats), 0);

@@ -95,7 +95,7 @@ static void test_empty(void **state)
 	static const char *const members[] = {
 		"schema", "host",    "target", "window", "verdict", "requests",	 "status",
 		"codes",  "latency", "cache",  "auth",	 "routes",  "open",
-		"workers", "listeners", "tracer"};
+		"workers", "listeners", "saturation", "deploys", "tracer"};
 	cJSON *j = parse(*state);
 
 	for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++)
@@ -331,7 +331,8 @@ static void test_listeners(void **state)
 	struct sample *x = *state;
 	cJSON *j;
 
-	x->listeners[1] = (struct summary_listener){"unix:/run/x", true, 1, 128, 2};
+	x->listeners[1] = (struct summary_listener){.address = "unix:/run/x", .counted = true,
+						   .accept_queue = 1, .backlog = 128, .overflows = 2};
 	x->s.n_listeners = 2;
 	j = parse(x);
 	assert_string_equal(string(j, "listeners.0.address"), "127.0.0.1:8000");

@@ -28,6 +28,7 @@ struct capture_options {
 
 struct capture_counts {
 	uint64_t events, dropped, evicted, cut, faults, no_state;
+	uint64_t no_fd;  /* calls of accept() refused for want of a descriptor */
 	uint64_t missed; /* runs of a program that the kernel skipped because it was running already */
 };
 

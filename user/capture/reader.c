@@ -76,5 +76,6 @@ void capture_counts(struct capture *c, struct capture_counts *counts)
 	counts->cut = counter_sum(c, RS_CNT_CUT);
 	counts->faults = counter_sum(c, RS_CNT_FAULTS);
 	counts->no_state = counter_sum(c, RS_CNT_NO_STATE);
+	counts->no_fd = counter_sum(c, RS_CNT_NO_FD);
 	counts->missed = missed_runs(c);
 }

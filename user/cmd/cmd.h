@@ -9,5 +9,11 @@ int cmd_top(const struct options *o);
 int cmd_summary(const struct options *o);
 int cmd_trace(const struct options *o);
 int cmd_doctor(const struct options *o);
+int cmd_record(const struct options *o);
+int cmd_report(const struct options *o);
+int cmd_diff(const struct options *o);
+int cmd_merge(const struct options *o);
+int cmd_check(const struct options *o);
+int check_refused(const char *what); /* a usage error of check */
 
 #endif

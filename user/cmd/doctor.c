@@ -16,6 +16,7 @@
 #include "../capture/features.h"
 #include "../exit.h"
 #include "../options.h"
+#include "../target.h"
 
 enum grade { GOOD, NOTE, BAD };
 
@@ -115,6 +116,22 @@ static void doctor_server(const struct server *s)
 		    s->python);
 }
 
+/* --unit, --cgroup; why none is there is said on stderr. */
+static int doctor_group(const struct options *o)
+{
+	struct target t;
+	int code = target_find(&t, o, -1);
+
+	if (code)
+		say(BAD, "target", "no process of %s", o->unit ? o->unit : o->cgroup);
+	else if (!t.server.pid)
+		say(BAD, "target", "%s: none of its processes is a server", t.name);
+	else
+		doctor_server(&t.server);
+	target_free(&t);
+	return code;
+}
+
 static int doctor_target(const struct options *o)
 {
 	struct servers *found = calloc(1, sizeof(*found));
@@ -159,6 +176,6 @@ int cmd_doctor(const struct options *o)
 	code = exit_of(features_check(&f, why, sizeof(why)));
 	if (!code)
 		code = doctor_load(o);
-	target = doctor_target(o);
+	target = o->unit || o->cgroup ? doctor_group(o) : doctor_target(o);
 	return code ? code : target;
 }

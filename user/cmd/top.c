@@ -1,136 +1,268 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * top.c - the summary redrawn every second over a sliding window, with totals since the start.
+ * top.c - the live screen: once a second a view of the session, drawn; keys in between.
  */
 #include "cmd.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "../exit.h"
 #include "../output.h"
 #include "../session.h"
+#include "../top/draw.h"
+#include "../top/screen.h"
 
-#define WINDOW_SECONDS 10
+#define RING_SECONDS 60 /* the windows that keys choose reach back this far */
+#define SECOND	     1000000000ULL
 
 struct top {
 	struct session *s;
 	struct output out;
-	struct termios saved;
-	bool raw;
+	bool screen; /* on a terminal that can show one */
+	bool utf8;
+	struct model model;
+	struct view *view;	/* what is shown; NULL: nothing yet */
+	struct slowest *slow;	/* goes on during a pause */
+	struct slowest *frozen; /* what is shown of it then */
+	bool failed;		/* out of memory */
 };
 
-/* Alternate screen, no cursor (xterm's private modes 1049 and 25, which every terminal knows). */
-static void screen_enter(struct top *t)
-{
-	struct termios raw;
+/* --- the screen */
 
-	if (tcgetattr(STDIN_FILENO, &t->saved))
-		return;
-	raw = t->saved;
-	raw.c_lflag &= ~(ICANON | ECHO);
-	raw.c_cc[VMIN] = 0;
-	raw.c_cc[VTIME] = 0;
-	tcsetattr(STDIN_FILENO, TCSANOW, &raw);
-	t->raw = true;
-	fputs("\033[?1049h\033[?25l", stdout);
+static void draw(struct top *t)
+{
+	struct draw d = {
+		.m = &t->model,
+		.v = t->view,
+		.slow = t->frozen ? t->frozen : t->slow,
+		.utf8 = t->utf8,
+	};
+
+	if (t->view && screen_is_ours())
+		draw_screen(&d);
 }
 
-static void screen_leave(struct top *t)
+/* Out of memory ends it: what it would show from then on would be old. */
+static int take(struct top *t)
 {
-	if (!t->raw)
-		return;
-	t->raw = false;
-	fputs("\033[?25h\033[?1049l", stdout);
-	fflush(stdout);
-	tcsetattr(STDIN_FILENO, TCSANOW, &t->saved);
-}
-
-/* One write of a whole screen: each line cleared to its end, the rest below cleared. */
-static void put_screen(const char *text)
-{
-	const char *p = text, *end;
-
-	fputs("\033[H", stdout);
-	for (; *p; p = *end ? end + 1 : end) {
-		end = strchrnul(p, '\n');
-		fwrite(p, 1, end - p, stdout);
-		fputs(*end ? "\033[K\r\n" : "\033[K", stdout);
-	}
-	fputs("\033[J", stdout);
-}
-
-static int draw(void *ctx, uint64_t now)
-{
-	struct top *t = ctx;
 	const struct summary *sum = session_summary(t->s);
 	struct term_options term;
-	struct winsize w = {};
-	char *text = NULL;
-	size_t size = 0;
-	FILE *f;
+	struct view *v;
 
-	(void)now;
+	output_terminal(stdout, &term);
+	term.colour = true; /* the screen knows what becomes of it */
+	v = sum ? view_new(sum, session_history(t->s), &term) : NULL;
+	if (!v || model_fill(&t->model, v)) {
+		view_free(v);
+		t->failed = true;
+		return 1;
+	}
+	view_free(t->view);
+	t->view = v;
+	return 0;
+}
+
+static void thaw(struct top *t)
+{
+	slowest_free(t->frozen);
+	t->frozen = NULL;
+	t->model.paused = false;
+}
+
+static int pause_or_go_on(struct top *t)
+{
+	if (!t->model.paused) {
+		thaw(t);
+		return take(t);
+	}
+	t->frozen = slowest_copy(t->slow);
+	t->failed = !t->frozen;
+	return t->failed;
+}
+
+/* What a pause shows is of one window; another one means to go on. */
+static int change_window(struct top *t)
+{
+	thaw(t);
+	session_window(t->s, t->model.window);
+	return take(t);
+}
+
+static int act(struct top *t, enum model_act what)
+{
+	switch (what) {
+	case ACT_QUIT:
+		return 1;
+	case ACT_WINDOW:
+		return change_window(t);
+	case ACT_PAUSE:
+		return pause_or_go_on(t);
+	case ACT_REDRAW:
+		screen_spoilt();
+		return 0;
+	case ACT_NOTHING:
+	case ACT_DRAW:
+		break;
+	}
+	return 0;
+}
+
+/* All keys that are there, then one picture. */
+static int screen_keys(struct top *t)
+{
+	int key, end = 0;
+
+	if (screen_is_lost())
+		return 1;
+	while (!end && screen_is_ours() && (key = screen_key()) >= 0)
+		if (t->view || key == 'q' || key == 'Q')
+			end = act(t, model_key(&t->model, key));
+	if (!end)
+		draw(t);
+	return end;
+}
+
+static int attend(void *ctx)
+{
+	struct top *t = ctx;
+
+	if (t->screen && screen_attend())
+		draw(t);
+	return 0;
+}
+
+static int tick_screen(struct top *t)
+{
+	if (screen_is_lost())
+		return 1;
+	if (!t->model.paused && take(t))
+		return 1;
+	draw(t);
+	return 0;
+}
+
+static void ended(void *ctx, const struct request *r)
+{
+	struct top *t = ctx;
+
+	if (slowest_add(t->slow, r))
+		t->failed = true;
+}
+
+/* --- without one: one summary after the other, like vmstat */
+
+static int tick_text(struct top *t)
+{
+	const struct summary *sum = session_summary(t->s);
+	struct term_options term;
+
 	if (!sum)
 		return 1;
 	output_terminal(stdout, &term);
-	if (t->raw && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) && w.ws_row > 1)
-		term.lines = w.ws_row - 1;
-	f = open_memstream(&text, &size);
-	if (!f)
-		return 1;
-	sink_summary_text(f, sum, &term);
-	fclose(f);
-	if (t->raw)
-		put_screen(text);
-	else
-		fputs(text, stdout);
-	free(text);
+	sink_summary_text(stdout, sum, &term);
 	return output_broken(&t->out);
 }
 
-/* q and ESC end it; a closed terminal reads as end of file. */
-static int key(void *ctx)
+/* A line with q ends it; a closed terminal reads as end of file. */
+static int text_keys(void)
 {
-	char c;
-	ssize_t n = read(STDIN_FILENO, &c, 1);
+	char line[80];
+	ssize_t n = read(STDIN_FILENO, line, sizeof(line));
 
-	(void)ctx;
 	return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR) ||
-	       (n == 1 && (c == 'q' || c == 'Q' || c == 27));
+	       (n > 0 && (line[0] == 'q' || line[0] == 'Q'));
 }
 
-/* Without a terminal there is nothing to redraw: one summary after the other, like vmstat. */
-int cmd_top(const struct options *o)
-{
-	struct top t = {};
-	struct session_callbacks cb = {
-		.ctx = &t,
-		.tick = draw,
-		.tick_ns = 1000000000ULL,
-		.input_fd = STDIN_FILENO,
-		.input = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) ? key : NULL,
-	};
-	int code = session_open(&t.s, o, &cb);
+/* --- both */
 
-	output_open(&t.out, o);
-	if (!code && session_slide(t.s, WINDOW_SECONDS)) {
+static int tick(void *ctx, uint64_t now)
+{
+	struct top *t = ctx;
+
+	(void)now;
+	return t->screen ? tick_screen(t) : tick_text(t);
+}
+
+static int keys(void *ctx)
+{
+	struct top *t = ctx;
+
+	return t->screen ? screen_keys(t) : text_keys();
+}
+
+static void take_screen(struct top *t)
+{
+	struct term_options term;
+	const char *why;
+
+	output_terminal(stdout, &term);
+	t->utf8 = term.utf8;
+	if (!screen_open(term.colour, &why))
+		t->screen = true;
+	else
+		fprintf(stderr, "reqscope: no live screen on this terminal%s%s; summaries follow\n",
+			why ? ": " : "", why ? why : "");
+}
+
+static int prepare(struct top *t, const struct options *o)
+{
+	unsigned seconds = (unsigned)((o->window + SECOND - 1) / SECOND);
+
+	t->slow = slowest_new();
+	t->model.sort = sort_parse(o->sort);
+	t->model.window = o->window;
+	if (t->slow && !session_slide(t->s, seconds > RING_SECONDS ? seconds : RING_SECONDS) &&
+	    !session_window(t->s, o->window))
+		return 0;
+	fprintf(stderr, "reqscope: out of memory\n");
+	return EXIT_RUNTIME;
+}
+
+static int run(struct top *t, const struct options *o, bool terminal)
+{
+	int code = prepare(t, o);
+
+	if (!code && terminal)
+		take_screen(t);
+	if (!code)
+		code = session_run(t->s);
+	screen_close();
+	if (t->failed) {
 		fprintf(stderr, "reqscope: out of memory\n");
 		code = EXIT_RUNTIME;
 	}
-	if (!code && cb.input)
-		screen_enter(&t);
+	return !code && session_saw_nothing(t->s) ? EXIT_TARGET : code;
+}
+
+int cmd_top(const struct options *o)
+{
+	bool terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+	struct top *t = calloc(1, sizeof(*t));
+	int code;
+
+	if (!t)
+		return EXIT_RUNTIME;
+	struct session_callbacks cb = {
+		.ctx = t,
+		.tick = tick,
+		.tick_ns = SECOND,
+		.drained = attend,
+		.ended = ended,
+		.input_fd = STDIN_FILENO,
+		.input = terminal ? keys : NULL,
+	};
+	code = session_open(&t->s, o, &cb);
+	output_open(&t->out, o);
 	if (!code)
-		code = session_run(t.s);
-	screen_leave(&t);
-	if (!code && session_saw_nothing(t.s))
-		code = EXIT_TARGET;
-	session_close(t.s);
+		code = run(t, o, terminal);
+	session_close(t->s);
+	model_free(&t->model);
+	view_free(t->view);
+	slowest_free(t->slow);
+	slowest_free(t->frozen);
+	free(t);
 	return code;
 }

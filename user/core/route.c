@@ -144,8 +144,10 @@ void router_free(struct router *r)
 	for (unsigned i = 0; i < r->n_methods; i++)
 		route_trie_free(r->methods[i].root);
 	route_table_free(r->table);
-	for (uint32_t i = 0; i < r->count; i++)
+	for (uint32_t i = 0; i < r->count; i++) {
+		free(r->by_id[i]->place);
 		free(r->by_id[i]);
+	}
 	free(r->by_id);
 	free(r->buckets);
 	free(r);
@@ -176,6 +178,43 @@ uint64_t router_overflow(const struct router *r)
 bool router_has_templates(const struct router *r)
 {
 	return r->table != NULL;
+}
+
+/* --- restoring */
+
+static struct route *restore(struct router *r, const char *method, const char *template)
+{
+	int index = *method && strcmp(method, "_OTHER") ? route_method_add(r, method) : 0;
+
+	if (!strcmp(method, "*") || strlen(template) >= ROUTE_TEMPLATE_MAX)
+		return NULL;
+	return route_intern(r, index < 0 ? 0 : (unsigned)index, template,
+			    route_hash(template, strlen(template)), CLAIM_EXACT);
+}
+
+struct route *router_restore(struct router *r, const char *method, const char *template,
+			     const char *place)
+{
+	struct route *route = restore(r, method, template);
+	struct route_box *box = route ? route_box(route) : NULL;
+
+	if (!box)
+		return &r->by_id[0]->route;
+	if (place && !route->place)
+		route->place = box->place = strdup(place);
+	return route;
+}
+
+void router_restore_fold(struct route *route, struct route *into)
+{
+	struct route *end = route_final(into);
+
+	if (!route->id)
+		return;
+	if (route == into)
+		route->folded_into = NULL;
+	else if (end != route)
+		route->folded_into = end;
 }
 
 /* --- matching */

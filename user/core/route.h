@@ -102,6 +102,17 @@ int router_load(struct router *r, const char *text, size_t len, struct route_err
 /* Whether any exact template was added; with templates, a path that matches none is folded. */
 bool router_has_templates(const struct router *r);
 
+/*
+ * What a recording says of routes (core/recfile.h), for routers that match no path themselves.
+ * router_restore(): the route of that method, template and place (NULL: not known), made when there
+ * is none; `other` at the bound, for what is no route at all and when memory is short. Never NULL.
+ * router_restore_fold(): `route` was folded into `into`; into itself: it stands again. What would
+ * lead in a circle is ignored.
+ */
+struct route *router_restore(struct router *r, const char *method, const char *template,
+			     const char *place);
+void router_restore_fold(struct route *route, struct route *into);
+
 /* Glob over "METHOD template" or over the template alone, case-sensitive: * matches any bytes,
    slashes too, ? one byte; braces stand for themselves. For --route. */
 bool route_glob(const char *glob, const struct route *route);

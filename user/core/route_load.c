@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include <cjson/cJSON.h>
+#include "../lib/jsonr.h"
 
 /* --- lines */
 
@@ -106,50 +106,70 @@ static bool is_operation(const char *name)
 	return false;
 }
 
+/* A member's name, to be freed; NULL when memory is short. */
+static char *name_of(struct jsonr name, size_t *len)
+{
+	char *text;
+
+	*len = jsonr_string(name, NULL, 0);
+	text = malloc(*len + 1);
+	if (text)
+		jsonr_string(name, text, *len + 1);
+	return text;
+}
+
+static int load_operation(struct router *r, struct jsonr name, const char *path,
+			  struct route_error *error)
+{
+	char method[ROUTE_METHOD_MAX];
+	size_t len = jsonr_string(name, method, sizeof(method));
+
+	if (len >= sizeof(method) || strlen(method) != len || !is_operation(method))
+		return 0;
+	for (size_t i = 0; i < len; i++)
+		method[i] = (char)toupper((unsigned char)method[i]);
+	return router_add(r, method, path, NULL, error);
+}
+
 /*
  * FastAPI writes path_format, without converters: its "/files/{p:path}" is here an ordinary
  * parameter of one segment, and nothing in the document tells it apart. `servers` and root_path are
  * not joined: what uvicorn's routing sees does not have them.
  */
-static int load_path_item(struct router *r, const cJSON *item, struct route_error *error)
+static int load_path_item(struct router *r, struct jsonr name, struct jsonr item,
+			  struct route_error *error)
 {
-	const cJSON *member;
+	struct jsonr_iter it;
+	size_t len;
+	char *path = name_of(name, &len);
+	int err = path ? 0 : -ENOMEM;
 
-	if (!cJSON_IsObject(item))
-		return route_fail(error, "paths[\"%s\"]: expected an object of operations",
-				  route_quoted(item->string, strlen(item->string)).text);
-	cJSON_ArrayForEach(member, item)
-	{
-		char method[ROUTE_METHOD_MAX] = "";
-		int err;
-
-		if (!is_operation(member->string))
-			continue;
-		for (size_t i = 0; member->string[i]; i++)
-			method[i] = (char)toupper((unsigned char)member->string[i]);
-		err = router_add(r, method, item->string, NULL, error);
-		if (err)
-			return err;
-	}
-	return 0;
+	if (path && strlen(path) != len)
+		err = route_fail(error, "template \"%s\": expected a path without NUL",
+				 route_quoted(path, len).text);
+	else if (path && jsonr_kind(item) != JSONR_OBJECT)
+		err = route_fail(error, "paths[\"%s\"]: expected an object of operations",
+				 route_quoted(path, len).text);
+	jsonr_iter_init(&it, item);
+	while (!err && jsonr_next(&it))
+		err = load_operation(r, it.name, path, error);
+	free(path);
+	return err;
 }
 
-static int load_document(struct router *r, const cJSON *document, struct route_error *error)
+static int load_document(struct router *r, struct jsonr document, struct route_error *error)
 {
-	const cJSON *paths = cJSON_GetObjectItemCaseSensitive(document, "paths");
-	const cJSON *item;
+	struct jsonr_iter it;
+	struct jsonr paths;
+	int err = 0;
 
-	if (!cJSON_IsObject(paths))
+	if (!jsonr_member(document, "paths", &paths) || jsonr_kind(paths) != JSONR_OBJECT)
 		return route_fail(error, "JSON without an object \"paths\": expected an OpenAPI "
 					 "document as FastAPI serves it at /openapi.json");
-	cJSON_ArrayForEach(item, paths)
-	{
-		int err = load_path_item(r, item, error);
-
-		if (err)
-			return err;
-	}
-	return 0;
+	jsonr_iter_init(&it, paths);
+	while (!err && jsonr_next(&it))
+		err = load_path_item(r, it.name, it.value, error);
+	return err;
 }
 
 static unsigned line_of(const char *text, const char *at)
@@ -163,20 +183,16 @@ static unsigned line_of(const char *text, const char *at)
 
 static int load_json(struct router *r, const char *text, const char *end, struct route_error *error)
 {
-	const char *stop = text;
-	cJSON *document = cJSON_ParseWithLengthOpts(text, (size_t)(end - text), &stop, false);
-	int err;
+	const char *p = text;
+	struct jsonr_error bad;
+	struct jsonr document;
 
-	if (!document) {
-		route_fail(error, "not valid JSON: expected lines METHOD /template, or an OpenAPI "
-				  "document");
-		if (error)
-			error->line = line_of(text, stop < end ? stop : end);
-		return -EINVAL;
-	}
-	err = load_document(r, document, error);
-	cJSON_Delete(document);
-	return err;
+	if (jsonr_next_text(&p, end, &document, &bad) > 0)
+		return load_document(r, document, error);
+	route_fail(error, "not valid JSON: expected lines METHOD /template, or an OpenAPI document");
+	if (error)
+		error->line = line_of(text, text + bad.at);
+	return -EINVAL;
 }
 
 /* --- both */

@@ -74,6 +74,7 @@ struct route_box {
 	uint8_t method;
 	uint8_t hits;
 	bool exact; /* belongs to an exact template: never folds */
+	char *place; /* of a restored route, owned */
 	char text[];
 };
 

@@ -6,56 +6,65 @@
  *
  * Each route, and all together, keep at most SERIES_BATCHES batches of equally many consecutive
  * requests; when they are full, neighbours merge and a batch takes twice as many. Rates are counted in
- * at most SERIES_SLICES slices of equal time, which double likewise. So memory is bounded by the
- * routes, whatever the traffic is. Pure.
+ * at most SERIES_SLICES slices of equal time, one grid for all routes, which double likewise. So
+ * memory is bounded by the routes, whatever the traffic is: 15 KiB for a route of few requests, some
+ * 100 KiB for a busy one. Pure.
  */
 #ifndef RS_SERIES_H
 #define RS_SERIES_H
 
 #include "stats.h"
 
-#define SERIES_BATCHES 64
-#define SERIES_SLICES  64
+#define SERIES_BATCHES 128
+#define SERIES_SLICES  128
 
 /* The latencies that are compared. */
 enum series_kind { SERIES_TOTAL, SERIES_QUEUE, SERIES_APP, SERIES_KINDS };
 
-struct series_batch {
-	uint64_t count;	 /* requests that ended */
-	uint64_t errors; /* 5xx and server_closed */
-	struct hist latency[SERIES_KINDS];
+/* The buckets of a struct hist, counted for one batch: only those in use, nothing else. Durations of
+   0 are in the bucket SERIES_ZERO, which is below all others. */
+#define SERIES_ZERO (-1024)
+struct series_counts {
+	int16_t first;	  /* bucket of counts[0] */
+	uint16_t n;	  /* buckets allocated */
+	uint32_t *counts; /* owned; stop at UINT32_MAX */
 };
 
-struct series_slices {
-	uint64_t from;	/* monotonic ns of the first slice's begin; 0: none yet */
-	uint64_t width; /* ns */
-	uint32_t n;
-	uint64_t count[SERIES_SLICES];
+struct series_batch {
+	uint64_t count;	 /* requests that ended */
+	uint64_t known;	 /* of these: the end is known, all but `unknown` */
+	uint64_t errors; /* of these: 5xx and server_closed */
+	struct series_counts latency[SERIES_KINDS];
 };
 
 struct series_route {
 	struct route *route; /* NULL: all requests */
-	uint64_t per_batch;  /* requests in a full batch */
+	uint64_t count, known, errors;
+	struct hist latency[SERIES_KINDS]; /* of all batches together */
+	uint64_t per_batch;		   /* requests in a full batch */
 	uint32_t n;
 	struct series_batch batch[SERIES_BATCHES];
-	struct series_slices slices;
+	uint64_t slice[SERIES_SLICES]; /* requests that ended, on the series' grid */
 };
 
 struct series {
-	bool ordered; /* false: made of sums, which hold no order in time */
-	uint64_t from, to; /* monotonic ns, of what it holds */
+	bool ordered;	      /* false: made of sums, which hold no order in time */
+	uint64_t from, to;    /* monotonic ns: first and last end; 0: none yet */
+	uint64_t slice_width; /* ns; the first slice begins at `from` */
 	struct series_route all;
 	struct series_route **routes; /* by route id, NULL where none; owned */
 	uint32_t n_routes;
 };
 
 struct series *series_new(void); /* NULL when out of memory */
-void series_free(struct series *s);
+void series_free(struct series *s); /* NULL is allowed */
 
-/* Counts a request that ended, in the order in which they end. 0 or -ENOMEM. */
+/* Counts a request that ended, in the order in which they end. One without a route counts among all
+   only. 0; -EINVAL when r->end is no end (nothing is counted); -ENOMEM (a part may lack it). */
 int series_add(struct series *s, const struct request *r);
 
-/* Moves what was counted under routes that have folded since. 0 or -ENOMEM. */
+/* Moves what was counted under routes that have folded since. 0 or -ENOMEM (a route may lack a part,
+   all together do not). */
 int series_fold_routes(struct series *s);
 
 /* One batch a route, of statistics that hold no order: s must be new. 0 or -ENOMEM. */

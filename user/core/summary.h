@@ -47,6 +47,7 @@ struct summary_generation {
 	uint64_t since_wall_ns; /* start of the process, wall clock; 0 unknown */
 	uint64_t until_wall_ns; /* its end; 0: it lives, or not known */
 	const char *version;    /* or NULL */
+	const char *host;	/* of a merge of several hosts; else NULL */
 };
 
 /* A new generation of workers took over while tracing. */
@@ -69,10 +70,12 @@ struct summary_saturation {
 	double throttled; /* share of the CPU quota's periods in which it was throttled; 0..1 */
 	uint64_t fds, fd_limit; /* open descriptors, of the process closest to its limit */
 	uint32_t fd_pid;
+	const char *fd_host; /* of a merge of several hosts; else NULL */
 	uint64_t accept_failed; /* accept() refused for want of descriptors (EMFILE, ENFILE) */
 	uint64_t threads, threads_busy; /* worker threads (not the loop's), of the process with the
 					   largest share of busy ones */
 	uint32_t threads_pid;
+	const char *threads_host; /* of a merge of several hosts; else NULL */
 };
 void saturation_unknown(struct summary_saturation *s); /* nothing is known */
 
@@ -81,6 +84,7 @@ struct summary_listener {
 	bool counted;      /* the following are known */
 	uint64_t accept_queue, backlog;
 	uint64_t overflows; /* connections and SYNs turned away since tracing began */
+	const char *host;   /* of a merge of several hosts; else NULL */
 };
 
 struct summary_open {
@@ -88,12 +92,30 @@ struct summary_open {
 	const struct request *request; /* stamps, method, path */
 	uint64_t age;                  /* ns */
 	enum request_phase phase;
+	const char *host;    /* of a merge of several hosts; else NULL */
+	uint64_t at_wall_ns; /* of a merge: the end of its part, when it was open; else 0 */
 };
 
 /* A process that serves (not a supervisor), whether or not a request ended there. */
 struct summary_worker {
 	uint32_t pid;
 	uint64_t open; /* requests open there at the end of the window */
+};
+
+/*
+ * What a merged summary is made of: one target of one host over one stretch of time. Stretches that
+ * follow each other without a request between them are one. It is how a later merge knows what is in
+ * it already, and which windows it continues.
+ */
+struct summary_part {
+	const char *host;
+	const uint32_t *pids; /* all that lived in it, ascending */
+	uint32_t n_pids;
+	const uint16_t *ports; /* ascending */
+	uint32_t n_ports;
+	uint64_t start_wall_ns, end_wall_ns;
+	int64_t carried, open;
+	bool alive, listening; /* at its end */
 };
 
 struct summary_feature {
@@ -120,20 +142,27 @@ struct summary {
 	} target;
 	uint64_t start_wall_ns; /* of the window, wall clock */
 	int64_t wall_offset;    /* wall clock - monotonic, ns */
-	double seconds;         /* of the window */
+	double seconds;         /* of the window; of a merge with gaps, of what was watched */
+	uint64_t end_wall_ns;   /* of a merge with gaps; 0: start + seconds */
 	uint64_t now;           /* monotonic, end of the window */
+	const char *only;	/* of a report: requests of routes like this alone (--route); else NULL */
 	struct verdict verdict;
 	struct stats *stats; /* of the window; routes folded */
 	const struct summary_open *open; /* oldest first, at most SUMMARY_MAX_OPEN */
 	uint32_t n_open;
 	const struct summary_worker *workers; /* NULL: only those known that ended a request */
 	uint32_t n_workers;
+	const struct summary_worker_row *rows; /* of a merge of several hosts: all there is to say of
+						  workers, their pids may be the same */
+	uint32_t n_rows;
+	const struct summary_part *parts; /* of a merge of more than one */
+	uint32_t n_parts;
 	const struct stats *overall; /* since the start, when the window slides (top); else NULL */
 	double overall_seconds;
 	const struct summary_listener *listeners;
 	uint32_t n_listeners;
 	struct summary_saturation saturation;
-	const struct summary_deploy *deploys; /* in the window, oldest first */
+	const struct summary_deploy *deploys; /* since the start, the last 16, oldest first */
 	uint32_t n_deploys;
 	struct {
 		uint64_t hung, oldest; /* connections whose half-seen request has had no answer; its age ns */
@@ -165,7 +194,12 @@ char *summary_count(char *buf, size_t size, uint64_t n);
    request are left out. Linear in the routes, so that walking all of them needs no memory. */
 const struct route_stats *summary_next_route(const struct stats *st, const struct route_stats *prev);
 
+/* Whether a comes before b in that order: of equal ones, which is told first must not depend on the order
+   in which routes were met. */
+bool summary_route_before(const struct route_stats *a, const struct route_stats *b);
+
 struct summary_worker_row {
+	const char *host; /* of a merge of several hosts; else NULL */
 	uint32_t pid;
 	uint64_t requests;
 	bool open_known; /* `open` is */
@@ -175,8 +209,8 @@ struct summary_worker_row {
 };
 #define SUMMARY_MAX_WORKERS (2 * STATS_MAX_WORKERS)
 
-/* Those that serve, those where a request ended and those that read one which is open, by pid;
-   returns their number, at most `max`. */
+/* Those that serve, those where a request ended and those that read one which is open, by pid, or
+   the rows of a merge; returns their number, at most `max`. */
 uint32_t summary_workers(const struct summary *s, struct summary_worker_row *rows, uint32_t max);
 
 #endif

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "summary.h"
 
@@ -23,12 +24,15 @@ char *summary_count(char *buf, size_t size, uint64_t n)
 	return buf;
 }
 
-/* Whether a comes before b: more time first, then the older route. */
-static bool before(const struct route_stats *a, const struct route_stats *b)
+/* Whether a comes before b: more time first, then by name. Not by age: a recording or a merge meets
+   the routes in another order. */
+bool summary_route_before(const struct route_stats *a, const struct route_stats *b)
 {
+	int name = strcmp(a->route->template, b->route->template);
+
 	if (a->latency[LAT_TOTAL].sum != b->latency[LAT_TOTAL].sum)
 		return a->latency[LAT_TOTAL].sum > b->latency[LAT_TOTAL].sum;
-	return a->route->id < b->route->id;
+	return name ? name < 0 : strcmp(a->route->method, b->route->method) < 0;
 }
 
 const struct route_stats *summary_next_route(const struct stats *st, const struct route_stats *prev)
@@ -38,9 +42,9 @@ const struct route_stats *summary_next_route(const struct stats *st, const struc
 	for (uint32_t i = 0; i < st->n_routes; i++) {
 		const struct route_stats *r = st->routes[i];
 
-		if (!r || !r->count || (prev && !before(prev, r)))
+		if (!r || !r->count || (prev && !summary_route_before(prev, r)))
 			continue;
-		if (!next || before(r, next))
+		if (!next || summary_route_before(r, next))
 			next = r;
 	}
 	return next;
@@ -78,6 +82,23 @@ static void view_open(const struct summary *s, struct summary_worker_row *row)
 	}
 }
 
+/* The rows of a merge, which know all but the requests in the list. */
+static uint32_t copy_rows(const struct summary *s, struct summary_worker_row *rows, uint32_t n)
+{
+	memcpy(rows, s->rows, n * sizeof(*rows));
+	for (uint32_t i = 0; i < n; i++) {
+		for (uint32_t k = 0; k < s->n_open && !rows[i].waits; k++) {
+			const struct summary_open *o = &s->open[k];
+			bool waits = o->phase == PHASE_QUEUE || o->phase == PHASE_APP;
+
+			if (waits && o->request->pid == rows[i].pid && o->host && rows[i].host &&
+			    !strcmp(o->host, rows[i].host))
+				rows[i].waits = o;
+		}
+	}
+	return n;
+}
+
 static int by_pid(const void *a, const void *b)
 {
 	uint32_t x = ((const struct summary_worker_row *)a)->pid;
@@ -91,6 +112,8 @@ uint32_t summary_workers(const struct summary *s, struct summary_worker_row *row
 	struct summary_worker_row *row;
 	uint32_t n = 0;
 
+	if (s->n_rows)
+		return copy_rows(s, rows, s->n_rows < max ? s->n_rows : max);
 	for (uint32_t i = 0; i < s->n_workers; i++) {
 		row = row_of(rows, &n, max, s->workers[i].pid);
 		if (!row)

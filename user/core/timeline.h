@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * timeline.h - a stretch of time in columns: what a report draws over time. At most TIMELINE_COLUMNS
- * columns of equal width. Beside them the slowest requests, copied. Pure.
+ * timeline.h - a stretch of time in columns: what a report draws over time. At most
+ * TIMELINE_COLUMNS columns of equal width. Beside them the slowest requests, copied. Pure.
  */
 #ifndef RS_TIMELINE_H
 #define RS_TIMELINE_H
@@ -24,11 +24,16 @@ struct timeline {
 	uint32_t n_slowest;
 };
 
-/* n columns over from..to. NULL when out of memory. */
+/* n columns (1 to TIMELINE_COLUMNS, else the nearest) over from..to. NULL when out of memory. */
 struct timeline *timeline_new(uint64_t from, uint64_t to, uint32_t n);
-void timeline_free(struct timeline *t);
+void timeline_free(struct timeline *t); /* NULL is allowed */
 
-/* Counts a request that ended; started in the column in which it began. 0 or -ENOMEM. */
+/*
+ * Counts a request that ended: started in the column in which it began, all else in the one in
+ * which it ended. An open one counts as started only. What lies outside of from..to is in no
+ * column. Of those that ended in it the slowest are kept, with their route, which must outlive the
+ * timeline. 0 or -ENOMEM (then its total is in no column).
+ */
 int timeline_add(struct timeline *t, const struct request *r);
 
 #endif

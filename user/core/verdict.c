@@ -21,7 +21,8 @@
  *   idle      it listens, and no request began or was open in the window.
  *   up        none of these.
  *
- * A full accept queue is told as a further reason of whatever state holds.
+ * A full accept queue is told as a further reason of whatever state holds, and so is a limit of the
+ * host that is near (verdict_saturation.c).
  */
 #include <math.h>
 #include <stdio.h>
@@ -80,12 +81,20 @@ struct waiting {
 	uint32_t pid; /* of all of them; 0: they differ */
 };
 
+/* In a merge of several hosts their pids may be the same. */
+static bool same_process(const struct summary_open *a, const struct summary_open *b)
+{
+	bool hosts = a->host && b->host && strcmp(a->host, b->host);
+
+	return a->request->pid == b->request->pid && !hosts;
+}
+
 static void waiting_add(struct waiting *w, const struct summary_open *o)
 {
 	if (!w->count++) {
 		w->oldest = o;
 		w->pid = o->request->pid;
-	} else if (w->pid != o->request->pid) {
+	} else if (!same_process(w->oldest, o)) {
 		w->pid = 0;
 	}
 }
@@ -108,7 +117,7 @@ static bool is_overtaken(const struct summary *s, const struct summary_open *o)
 	for (uint32_t i = 0; i < s->n_open; i++) {
 		const struct request *r = s->open[i].request;
 
-		if (r->pid == o->request->pid && o->request->arrived &&
+		if (same_process(&s->open[i], o) && o->request->arrived &&
 		    r->read > o->request->arrived)
 			return true;
 	}
@@ -119,15 +128,16 @@ static void say_unread(const struct summary *s, struct verdict *v, const struct 
 {
 	struct words n = words_count(w->count), age = words_duration((double)w->oldest->age);
 	const char *what = words_plural(w->count, "request waits", "requests wait");
-	char of[32] = "";
+	char of[64] = "";
 
 	if (is_overtaken(s, w->oldest)) {
 		verdict_add(v, VERDICT_STUCK, "%s %s unread for %s, though later ones were read",
 			    n.s, what, age.s);
 		return;
 	}
-	if (w->pid && (s->stats->n_workers > 1 || s->n_workers > 1))
-		snprintf(of, sizeof(of), " of process %u", w->pid);
+	if (w->pid && (s->stats->n_workers > 1 || s->n_workers > 1 || s->n_rows > 1))
+		snprintf(of, sizeof(of), " of process %u%s", w->pid,
+			 words_host(w->oldest->host).s);
 	verdict_add(v, VERDICT_STUCK, "the event loop%s took nothing for %s: %s %s unread", of,
 		    age.s, n.s, what);
 }
@@ -251,9 +261,13 @@ static const struct route_stats *worst_route(const struct stats *st)
 {
 	const struct route_stats *worst = NULL;
 
-	for (uint32_t i = 0; i < st->n_routes; i++)
-		if (route_failures(st->routes[i]) > route_failures(worst))
-			worst = st->routes[i];
+	for (uint32_t i = 0; i < st->n_routes; i++) {
+		const struct route_stats *r = st->routes[i];
+		uint64_t n = route_failures(r), most = route_failures(worst);
+
+		if (n > most || (n && n == most && summary_route_before(r, worst)))
+			worst = r;
+	}
 	return worst;
 }
 
@@ -403,4 +417,6 @@ void verdict_decide(struct summary *s, const struct verdict_rules *rules)
 	if (!v->n_reasons)
 		say_up(s, v);
 	note_full_queues(s, v);
+	verdict_saturation(s, v);
+	verdict_deploy(s, v);
 }

@@ -20,6 +20,12 @@ void verdict_add(struct verdict *v, enum verdict_state state, const char *format
 
 bool verdict_exceeds(uint64_t part, uint64_t whole, double share);
 
+/* verdict_saturation.c: reasons beside those of the state, when a limit of the host is near */
+void verdict_saturation(const struct summary *s, struct verdict *v);
+
+/* verdict_deploy.c: one more, when the last deploy made something worse */
+void verdict_deploy(const struct summary *s, struct verdict *v);
+
 void verdict_slow(const struct summary *s, struct verdict *v);
 
 struct words words_count(uint64_t n);	   /* "1,204" */
@@ -33,5 +39,6 @@ const char *words_plural(uint64_t n, const char *one, const char *many);
 char *words_route(char *out, const struct route *route);
 char *words_address(char *out, const struct summary_listener *l);
 char *words_open(char *out, const struct request *r);
+struct words words_host(const char *host); /* " on web2", cut; nothing for NULL */
 
 #endif

@@ -31,7 +31,7 @@ static void slowest_route_words(char *out, size_t size, const struct stats *st, 
 		const struct route_stats *r = st->routes[i];
 		uint64_t n = r ? count_above(&r->latency[LAT_TOTAL], slo) : 0;
 
-		if (n > most) {
+		if (n > most || (n && n == most && summary_route_before(r, slowest))) {
 			most = n;
 			slowest = r;
 		}

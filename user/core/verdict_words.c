@@ -127,6 +127,16 @@ char *words_open(char *out, const struct request *r)
 }
 
 /* A unix socket's path is the owner's choice: any bytes. */
+struct words words_host(const char *host)
+{
+	struct words w = {" on "};
+
+	if (!host)
+		return (struct words){""};
+	escape_text(w.s + 4, sizeof(w.s) - 4, host, strlen(host), 0);
+	return w;
+}
+
 char *words_address(char *out, const struct summary_listener *l)
 {
 	escape_text(out, LABEL_MAX, l->address, strnlen(l->address, sizeof(l->address)),

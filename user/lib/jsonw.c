@@ -174,13 +174,13 @@ void jsonw_double(struct jsonw *w, const char *name, double v)
 	fputs(text, w->f);
 }
 
-void jsonw_ms(struct jsonw *w, const char *name, uint64_t ns)
+void jsonw_ms(struct jsonw *w, const char *name, unsigned __int128 ns)
 {
-	unsigned fraction = ns % 1000000;
+	unsigned fraction = (unsigned)(ns % 1000000);
 	int digits = 6;
 
 	begin(w, name);
-	fprintf(w->f, "%" PRIu64, ns / 1000000);
+	fprintf(w->f, "%" PRIu64, (uint64_t)(ns / 1000000));
 	if (!fraction)
 		return;
 	for (; fraction % 10 == 0; fraction /= 10)

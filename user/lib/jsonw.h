@@ -40,7 +40,7 @@ void jsonw_bool(struct jsonw *w, const char *name, bool v);
 /* Shortest decimal that reads back to the same double; NaN and infinities: member left out. */
 void jsonw_double(struct jsonw *w, const char *name, double v);
 /* Nanoseconds as milliseconds, exactly (up to six decimals, no trailing zeros). */
-void jsonw_ms(struct jsonw *w, const char *name, uint64_t ns);
+void jsonw_ms(struct jsonw *w, const char *name, unsigned __int128 ns); /* below 2^64 ms */
 /* Wall-clock ns since the epoch as RFC 3339 UTC with microseconds, cut: 2026-01-02T03:04:05.678901Z
  */
 void jsonw_time(struct jsonw *w, const char *name, uint64_t wall_ns);

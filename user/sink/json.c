@@ -8,21 +8,12 @@
 #include <string.h>
 
 #include "../lib/jsonw.h"
+#include "json_deploy.h"
 #include "sink.h"
 
 static void put_ms_double(struct jsonw *w, const char *name, double ns)
 {
 	jsonw_double(w, name, ns / 1e6);
-}
-
-/* The exact sum; 64 bits of nanoseconds hold 584 years of it, a merge of many hosts may have more.
- */
-static void put_sum(struct jsonw *w, const struct hist *h)
-{
-	if (h->sum <= UINT64_MAX)
-		jsonw_ms(w, "sum", (uint64_t)h->sum);
-	else
-		put_ms_double(w, "sum", (double)h->sum);
 }
 
 static void put_buckets(struct jsonw *w, const struct hist *h)
@@ -51,7 +42,7 @@ static void put_distribution(struct jsonw *w, const char *name, const struct his
 
 	jsonw_object(w, name);
 	jsonw_u64(w, "count", h->count);
-	put_sum(w, h);
+	jsonw_ms(w, "sum", h->sum);
 	if (h->count) {
 		jsonw_ms(w, "min", h->min);
 		put_ms_double(w, "mean", hist_mean(h));
@@ -98,9 +89,28 @@ static void put_generations(struct jsonw *w, const struct summary *s)
 		jsonw_u64(w, "pid", g->pid);
 		if (g->since_wall_ns)
 			jsonw_time(w, "since", g->since_wall_ns);
+		if (g->until_wall_ns)
+			jsonw_time(w, "until", g->until_wall_ns);
 		jsonw_string(w, "version", g->version);
+		jsonw_string(w, "host", g->host);
 		jsonw_object_end(w);
 	}
+	jsonw_array_end(w);
+}
+
+static void put_pids(struct jsonw *w, const uint32_t *pids, uint32_t n)
+{
+	jsonw_array(w, "pids");
+	for (uint32_t i = 0; i < n; i++)
+		jsonw_u64(w, NULL, pids[i]);
+	jsonw_array_end(w);
+}
+
+static void put_ports(struct jsonw *w, const uint16_t *ports, uint32_t n)
+{
+	jsonw_array(w, "ports");
+	for (uint32_t i = 0; i < n; i++)
+		jsonw_u64(w, NULL, ports[i]);
 	jsonw_array_end(w);
 }
 
@@ -108,16 +118,12 @@ static void put_target(struct jsonw *w, const struct summary *s)
 {
 	jsonw_object(w, "target");
 	jsonw_string(w, "name", s->target.name);
-	jsonw_array(w, "pids");
-	for (uint32_t i = 0; i < s->target.n_pids; i++)
-		jsonw_u64(w, NULL, s->target.pids[i]);
-	jsonw_array_end(w);
-	jsonw_array(w, "ports");
-	for (uint32_t i = 0; i < s->target.n_ports; i++)
-		jsonw_u64(w, NULL, s->target.ports[i]);
-	jsonw_array_end(w);
+	put_pids(w, s->target.pids, s->target.n_pids);
+	put_ports(w, s->target.ports, s->target.n_ports);
 	jsonw_string(w, "server", s->target.server);
 	jsonw_string(w, "python", s->target.python);
+	jsonw_bool(w, "alive", s->target.alive);
+	jsonw_bool(w, "listening", s->target.listening);
 	put_generations(w, s);
 	jsonw_object_end(w);
 }
@@ -127,6 +133,9 @@ static void put_window(struct jsonw *w, const struct summary *s)
 	jsonw_object(w, "window");
 	jsonw_time(w, "start", s->start_wall_ns);
 	jsonw_double(w, "seconds", s->seconds);
+	jsonw_string(w, "route", s->only);
+	if (s->end_wall_ns)
+		jsonw_time(w, "end", s->end_wall_ns);
 	jsonw_object_end(w);
 }
 
@@ -203,6 +212,14 @@ static void put_auth(struct jsonw *w, const struct auth_stats auth[AUTH_KINDS])
 	jsonw_object_end(w);
 }
 
+static void put_ends(struct jsonw *w, const uint64_t ends[REQ_ENDS])
+{
+	jsonw_object(w, "ends");
+	for (int i = REQ_OK; i < REQ_ENDS; i++)
+		jsonw_u64(w, request_end_name(i), ends[i]);
+	jsonw_object_end(w);
+}
+
 static void put_route(struct jsonw *w, const struct summary *s, const struct route_stats *r)
 {
 	jsonw_object(w, NULL);
@@ -210,6 +227,7 @@ static void put_route(struct jsonw *w, const struct summary *s, const struct rou
 	jsonw_string(w, "route", r->route->template);
 	jsonw_string(w, "place", r->route->place);
 	jsonw_u64(w, "count", r->count);
+	put_ends(w, r->ends);
 	put_status(w, &r->status);
 	put_latency(w, r->latency, false);
 	if (r->latency[LAT_TOTAL].count) {
@@ -225,14 +243,29 @@ static void put_route(struct jsonw *w, const struct summary *s, const struct rou
 	jsonw_object_end(w);
 }
 
-static void put_routes(struct jsonw *w, const struct summary *s)
+/* Those beyond the `most` that take the most time are counted instead. */
+static void put_routes(struct jsonw *w, const struct summary *s, uint32_t most)
 {
 	const struct route_stats *r = NULL;
+	uint32_t n = 0;
 
 	jsonw_array(w, "routes");
 	while ((r = summary_next_route(s->stats, r)))
-		put_route(w, s, r);
+		if (n++ < most)
+			put_route(w, s, r);
 	jsonw_array_end(w);
+	if (n > most)
+		jsonw_u64(w, "routes_left_out", n - most);
+}
+
+/* Whose connection it is on and when it was read tell who waits for whom. */
+static void put_open_request(struct jsonw *w, const struct request *r)
+{
+	if (r->pid)
+		jsonw_u64(w, "pid", r->pid);
+	jsonw_u64(w, "conn", r->conn);
+	if (r->arrived && r->read >= r->arrived)
+		jsonw_ms(w, "queue", r->read - r->arrived);
 }
 
 static void put_open(struct jsonw *w, const struct summary *s)
@@ -249,8 +282,10 @@ static void put_open(struct jsonw *w, const struct summary *s)
 		}
 		jsonw_ms(w, "age", o->age);
 		jsonw_string(w, "phase", request_phase_name(o->phase));
-		if (o->request->pid)
-			jsonw_u64(w, "pid", o->request->pid);
+		put_open_request(w, o->request);
+		jsonw_string(w, "host", o->host);
+		if (o->at_wall_ns)
+			jsonw_time(w, "at", o->at_wall_ns);
 		jsonw_object_end(w);
 	}
 	jsonw_array_end(w);
@@ -271,6 +306,9 @@ static void put_workers(struct jsonw *w, const struct summary *s)
 			jsonw_u64(w, "open", rows[i].open);
 		if (rows[i].total && rows[i].total->count)
 			put_ms_double(w, "p99", hist_quantile(rows[i].total, 0.99));
+		if (rows[i].total)
+			put_distribution(w, "total", rows[i].total);
+		jsonw_string(w, "host", rows[i].host);
 		jsonw_object_end(w);
 	}
 	jsonw_array_end(w);
@@ -289,8 +327,75 @@ static void put_listeners(struct jsonw *w, const struct summary *s)
 			jsonw_u64(w, "backlog", l->backlog);
 			jsonw_u64(w, "overflows", l->overflows);
 		}
+		jsonw_string(w, "host", l->host);
 		jsonw_object_end(w);
 	}
+	jsonw_array_end(w);
+}
+
+static void put_known(struct jsonw *w, const char *name, uint64_t v)
+{
+	if (v != SUMMARY_UNKNOWN)
+		jsonw_u64(w, name, v);
+}
+
+static void put_saturation(struct jsonw *w, const struct summary_saturation *s)
+{
+	jsonw_object(w, "saturation");
+	jsonw_double(w, "run_queue", s->run_queue);
+	jsonw_double(w, "throttled", s->throttled);
+	put_known(w, "fds", s->fds);
+	put_known(w, "fd_limit", s->fd_limit);
+	if (s->fds != SUMMARY_UNKNOWN)
+		jsonw_u64(w, "fd_pid", s->fd_pid);
+	jsonw_string(w, "fd_host", s->fd_host);
+	put_known(w, "accept_failed", s->accept_failed);
+	put_known(w, "threads", s->threads);
+	put_known(w, "threads_busy", s->threads_busy);
+	if (s->threads != SUMMARY_UNKNOWN)
+		jsonw_u64(w, "threads_pid", s->threads_pid);
+	jsonw_string(w, "threads_host", s->threads_host);
+	jsonw_object_end(w);
+}
+
+/* Connections of which there is no more to tell. */
+static void put_unread(struct jsonw *w, const struct summary *s)
+{
+	jsonw_object(w, "opaque");
+	jsonw_u64(w, "tls", s->opaque.tls);
+	jsonw_u64(w, "http2", s->opaque.http2);
+	jsonw_u64(w, "proxy", s->opaque.proxy);
+	jsonw_u64(w, "other", s->opaque.other);
+	jsonw_object_end(w);
+	jsonw_object(w, "late");
+	jsonw_u64(w, "hung", s->late.hung);
+	if (s->late.hung)
+		jsonw_ms(w, "oldest", s->late.oldest);
+	jsonw_object_end(w);
+}
+
+static void put_part(struct jsonw *w, const struct summary_part *p)
+{
+	jsonw_object(w, NULL);
+	jsonw_string(w, "host", p->host);
+	put_pids(w, p->pids, p->n_pids);
+	put_ports(w, p->ports, p->n_ports);
+	jsonw_time(w, "start", p->start_wall_ns);
+	jsonw_time(w, "end", p->end_wall_ns);
+	jsonw_i64(w, "carried", p->carried);
+	jsonw_i64(w, "open", p->open);
+	jsonw_bool(w, "alive", p->alive);
+	jsonw_bool(w, "listening", p->listening);
+	jsonw_object_end(w);
+}
+
+static void put_parts(struct jsonw *w, const struct summary *s)
+{
+	if (!s->n_parts)
+		return;
+	jsonw_array(w, "parts");
+	for (uint32_t i = 0; i < s->n_parts; i++)
+		put_part(w, &s->parts[i]);
 	jsonw_array_end(w);
 }
 
@@ -304,6 +409,9 @@ static void put_tracer(struct jsonw *w, const struct summary *s)
 	jsonw_u64(w, "unknown", l->unknown);
 	jsonw_u64(w, "late_attached", l->late_attached);
 	jsonw_u64(w, "evicted", l->evicted);
+	jsonw_u64(w, "unattributed", s->tracer.unattributed_drops);
+	jsonw_u64(w, "routes_overflow", s->tracer.routes_overflow);
+	put_unread(w, s);
 	jsonw_object(w, "features");
 	for (uint32_t i = 0; i < s->tracer.n_features; i++)
 		jsonw_string(w, s->tracer.features[i].name, s->tracer.features[i].state);
@@ -311,13 +419,27 @@ static void put_tracer(struct jsonw *w, const struct summary *s)
 	jsonw_object_end(w);
 }
 
+static void put_line(struct jsonw *w, const struct sink_line *line)
+{
+	jsonw_time(w, "ts", line->wall_ns);
+	jsonw_string(w, "level", line->level);
+	jsonw_string(w, "message", line->message);
+}
+
 void sink_summary_json(FILE *f, const struct summary *s)
+{
+	sink_summary_json_line(f, s, NULL);
+}
+
+void sink_summary_json_line(FILE *f, const struct summary *s, const struct sink_line *line)
 {
 	struct jsonw w;
 
 	jsonw_init(&w, f);
 	jsonw_object(&w, NULL);
 	jsonw_string(&w, "schema", "reqscope.summary/1");
+	if (line)
+		put_line(&w, line);
 	put_host(&w, s);
 	put_target(&w, s);
 	put_window(&w, s);
@@ -327,11 +449,14 @@ void sink_summary_json(FILE *f, const struct summary *s)
 	put_latency(&w, s->stats->latency, true);
 	put_cache(&w, s->stats->cache);
 	put_auth(&w, s->stats->auth);
-	put_routes(&w, s);
+	put_routes(&w, s, line ? line->max_routes : UINT32_MAX);
 	put_open(&w, s);
 	put_workers(&w, s);
 	put_listeners(&w, s);
+	put_saturation(&w, &s->saturation);
+	json_deploys(&w, s);
 	put_tracer(&w, s);
+	put_parts(&w, s);
 	jsonw_object_end(&w);
 	fputc('\n', f);
 }

@@ -14,6 +14,15 @@
 /* The contract of docs/summary.schema.json: one object, one line, newline at the end. */
 void sink_summary_json(FILE *f, const struct summary *s);
 
+/* The same as a line of a log: what tells a reader of lines when, how bad and what comes first, and the
+   routes are bounded. */
+struct sink_line {
+	uint64_t wall_ns;	    /* end of the window, wall clock */
+	const char *level, *message; /* valid UTF-8, printable */
+	uint32_t max_routes;
+};
+void sink_summary_json_line(FILE *f, const struct summary *s, const struct sink_line *line);
+
 struct term_options {
 	unsigned columns; /* width to lay out for */
 	unsigned lines;	  /* 0: no limit (a report); else fit this many (top) */

@@ -12,6 +12,7 @@
 #define REPORT_WORKERS 16
 #define REPORT_OPEN    5
 #define SCREEN_ROUTES  40 /* a tall terminal shows more of them */
+#define DEPLOY_LINES   8
 
 /* What to give up first: a field of the plan, and down to what. */
 static const struct {
@@ -23,9 +24,11 @@ static const struct {
 	{offsetof(struct plan, gaps), 0},    {offsetof(struct plan, routes), 3},
 	{offsetof(struct plan, workers), 2}, {offsetof(struct plan, open), 1},
 	{offsetof(struct plan, extras), 1},  {offsetof(struct plan, overall), 0},
+	{offsetof(struct plan, deploy), 2},
 	{offsetof(struct plan, extras), 0},  {offsetof(struct plan, workers), 0},
 	{offsetof(struct plan, shape), 0},   {offsetof(struct plan, reasons), 2},
 	{offsetof(struct plan, routes), 0},  {offsetof(struct plan, open), 0},
+	{offsetof(struct plan, deploy), 0},
 	{offsetof(struct plan, head), 0},    {offsetof(struct plan, reasons), 1},
 	{offsetof(struct plan, tracer), 0},  {offsetof(struct plan, numbers), 0},
 };
@@ -48,7 +51,7 @@ static unsigned height(struct term *t)
 	const struct plan *p = &t->plan;
 	unsigned parts[] = {
 		term_verdict(t, true) + p->head,
-		p->numbers + p->overall + term_extras(t, true),
+		p->numbers + p->overall + term_extras(t, true) + p->deploy,
 		p->shape,
 		table_height(t->n_routes, p->routes),
 		table_height(t->n_workers, p->workers),
@@ -85,6 +88,7 @@ static void plan_make(struct term *t, const struct term_options *o)
 	const struct ledger *g = &t->s->stats->ledger;
 	int64_t begun = g->carried + g->started;
 	bool measured = t->s->stats->latency[LAT_TOTAL].count > 0;
+	unsigned deploys = term_deploy_lines(t);
 
 	t->plan = (struct plan){
 		.reasons = 2 * VERDICT_MAX_REASONS,
@@ -92,6 +96,7 @@ static void plan_make(struct term *t, const struct term_options *o)
 		.numbers = begun > 0 ? 3 : 1,
 		.overall = t->s->overall ? 1 : 0,
 		.extras = 3,
+		.deploy = deploys < DEPLOY_LINES ? deploys : DEPLOY_LINES,
 		.shape = measured ? SHAPE_LINES : 0,
 		.routes = o->lines ? SCREEN_ROUTES : REPORT_ROUTES,
 		.workers = t->n_workers > 1 ? REPORT_WORKERS : 0,
@@ -144,6 +149,7 @@ void sink_summary_text(FILE *f, const struct summary *s, const struct term_optio
 	if (t.plan.overall)
 		term_overall(&t);
 	term_extras(&t, false);
+	term_deploy(&t);
 	if (t.plan.shape) {
 		gap(&t);
 		term_shape(&t);

@@ -115,7 +115,8 @@ static void pids_words(char *out, size_t size, const struct summary *s)
 
 static void window_words(char *out, size_t size, const struct summary *s)
 {
-	uint64_t end = s->start_wall_ns + (uint64_t)(s->seconds * 1e9);
+	uint64_t end = s->end_wall_ns ? s->end_wall_ns
+				      : s->start_wall_ns + (uint64_t)(s->seconds * 1e9);
 	time_t seconds = (time_t)(end / 1000000000u);
 	char length[UNITS_MAX];
 	struct tm tm = {0};

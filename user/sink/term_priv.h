@@ -77,6 +77,7 @@ struct plan {
 	unsigned numbers; /* 0..3: requests, latency, errors */
 	unsigned overall; /* 0, 1: since the start */
 	unsigned extras;  /* lines of term_extra.c at most */
+	unsigned deploy;  /* lines of term_deploy.c */
 	unsigned shape;	  /* 0 nothing, 1 the phases in one line, 5 with bars and histogram */
 	unsigned routes;  /* rows, without heading and "more"; 0 leaves the table out */
 	unsigned workers; /* the same */
@@ -104,6 +105,10 @@ void term_tracer(struct term *t);
 
 /* term_extra.c: lines written, or with dry those that it would write */
 unsigned term_extras(struct term *t, bool dry);
+
+/* term_deploy.c: how many lines it would take; plan.deploy says how many it may */
+unsigned term_deploy_lines(const struct term *t);
+void term_deploy(struct term *t);
 
 /* term_shape.c: where the time goes, and how long it takes */
 void term_shape(struct term *t);

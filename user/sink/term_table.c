@@ -258,6 +258,10 @@ static void put_worker(struct term *t, const struct summary_worker_row *w)
 	if (l->width >= WIDE)
 		line_duration(l, STYLE_PLAIN, 9, w->total ? hist_quantile(w->total, 0.5) : -1);
 	line_duration(l, STYLE_PLAIN, 9, w->total ? hist_quantile(w->total, 0.99) : -1);
+	if (w->host) {
+		line_skip(l, 2);
+		line_string(l, STYLE_DIM, w->host, 16);
+	}
 	put_outlier(t, w);
 	line_end(l);
 }
@@ -328,6 +332,10 @@ static void put_open(struct term *t, const struct summary_open *o)
 	else
 		line_right(l, STYLE_DIM, 9, "-");
 	line_skip(l, 2);
+	if (o->host) {
+		line_string(l, STYLE_DIM, o->host, 16);
+		line_skip(l, 2);
+	}
 	if (r->head_seen)
 		line_request(l, r->http.method, r->http.path, r->http.path_len, line_room(l));
 	else

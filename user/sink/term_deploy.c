@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * term_deploy.c - the deploys on the summary screen: the last one with what it changed, those
+ * before it in a line each.
+ */
+#include <stdio.h>
+
+#include "../core/deploy.h"
+#include "term_priv.h"
+
+#define CHANGES 3 /* told of the last one */
+#define BEYOND	", beyond noise"
+
+static const struct summary_deploy *nth_last(const struct term *t, unsigned i)
+{
+	return &t->s->deploys[t->s->n_deploys - 1 - i];
+}
+
+static unsigned count_changes(const struct summary_deploy *d)
+{
+	const struct compare_row *row;
+	enum compare_metric metric;
+	unsigned n = 0;
+
+	while (n < CHANGES && deploy_change(d->comparison, n, &row, &metric))
+		n++;
+	return n ? n : 1;
+}
+
+unsigned term_deploy_lines(const struct term *t)
+{
+	return t->s->n_deploys ? t->s->n_deploys + count_changes(nth_last(t, 0)) : 0;
+}
+
+static void put_deploy(struct term *t, const struct summary_deploy *d)
+{
+	char text[DEPLOY_WORDS], n[32];
+	struct line *l = &t->line;
+
+	line_item(l, STYLE_BOLD, LABEL_WIDTH, deploy_time(text, sizeof(text), d));
+	if (*deploy_versions(text, sizeof(text), d))
+		line_item(l, STYLE_BOLD, LABEL_WIDTH, text);
+	line_item(l, STYLE_PLAIN, LABEL_WIDTH, deploy_pids(text, sizeof(text), d));
+	snprintf(text, sizeof(text), "%s requests since",
+		 summary_count(n, sizeof(n), d->after.requests));
+	line_item(l, STYLE_PLAIN, LABEL_WIDTH, text);
+	line_end(l);
+}
+
+/* At most `max` lines. */
+static void put_changes(struct term *t, const struct summary_deploy *d, unsigned max)
+{
+	char text[DEPLOY_WORDS];
+	const struct compare_row *row;
+	enum compare_metric metric;
+	unsigned n = 0;
+
+	for (; n < max && n < CHANGES && deploy_change(d->comparison, n, &row, &metric); n++) {
+		bool worse = row->change[metric].worse;
+
+		line_to(&t->line, LABEL_WIDTH);
+		line_text(&t->line, worse ? STYLE_RED : STYLE_PLAIN,
+			  worse ? "worse: " : "changed: ");
+		deploy_change_words(text, sizeof(text), row, metric);
+		line_text(&t->line, STYLE_PLAIN, text);
+		if (line_room(&t->line) >= sizeof(BEYOND) - 1)
+			line_text(&t->line, STYLE_DIM, BEYOND);
+		line_end(&t->line);
+	}
+	if (n || !max)
+		return;
+	line_to(&t->line, LABEL_WIDTH);
+	line_text(&t->line, STYLE_PLAIN, deploy_nothing(d));
+	line_end(&t->line);
+}
+
+void term_deploy(struct term *t)
+{
+	unsigned left = t->plan.deploy;
+
+	for (unsigned i = 0; i < t->s->n_deploys && left; i++) {
+		const struct summary_deploy *d = nth_last(t, i);
+		unsigned changes = i ? 0 : count_changes(d);
+
+		if (!i)
+			line_text(&t->line, STYLE_DIM, "deploy");
+		line_to(&t->line, LABEL_WIDTH);
+		put_deploy(t, d);
+		left--;
+		if (changes > left)
+			changes = left;
+		put_changes(t, d, changes);
+		left -= changes;
+	}
+}
