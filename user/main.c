@@ -2,8 +2,10 @@
 /*
  * main.c - wires verbs to the command line, nothing else.
  */
+#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include "cmd/cmd.h"
 #include "options.h"
@@ -34,11 +36,21 @@ static const struct verb verbs[] = {
 	{},
 };
 
+/* Started with one of them closed, the next file opened would take its number and get what is meant for
+   it. This way, using it is an error as before. */
+static void occupy_standard_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_RDONLY : O_WRONLY) < 0)
+			return;
+}
+
 int main(int argc, char **argv)
 {
 	struct options o;
 	int code;
 
+	occupy_standard_descriptors();
 	setlocale(LC_CTYPE, "");
 	signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write, and the quiet end of a run */
 	signal(SIGXFSZ, SIG_IGN); /* so is a file that may not grow any more */

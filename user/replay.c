@@ -149,6 +149,7 @@ void replay_close(struct replay *r)
 	if (!r)
 		return;
 	replay_forget(r);
+	replay_forget_deploys(r);
 	recfile_reader_free(r->reader);
 	kept_summary_free(r->kept);
 	stats_free(r->stats);

@@ -50,6 +50,13 @@ int replay_run(struct replay *r, const struct replay_callbacks *cb);
    NULL: out of memory. */
 const struct summary *replay_summary(struct replay *r);
 
+/*
+ * Compares the deploys that the summary tells of, each with what came before it, and puts that into the
+ * summary: replay_summary() is to be called anew. Reads the slice again when there are any. 0 or an
+ * exit code after a message.
+ */
+int replay_compare_deploys(struct replay *r);
+
 /* How to name host and target in trace lines, and their wall clock; of the moment within a
  * callback. */
 const char *replay_host(const struct replay *r);

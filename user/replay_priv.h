@@ -6,6 +6,7 @@
  *   replay_files.c    the files of a recording: found, looked through, read block by block
  *   replay_run.c      the facts of a slice into statistics
  *   replay_summary.c  the summary of a slice
+ *   replay_deploy.c   its deploys, each compared with what came before
  */
 #ifndef RS_REPLAY_PRIV_H
 #define RS_REPLAY_PRIV_H
@@ -77,6 +78,7 @@ struct replay_pass {
 };
 
 #define REPLAY_LISTENERS 64
+#define REPLAY_DEPLOYS	 8 /* that are compared; of those before only the time is told */
 
 struct replay {
 	const struct options *o;
@@ -100,6 +102,12 @@ struct replay {
 		uint64_t overflows;
 	} turned_away[REPLAY_LISTENERS];
 	uint32_t n_listeners;
+	struct {
+		uint64_t at_wall_ns;
+		struct comparison *comparison; /* owned; NULL: a side has no request */
+	} deploys[REPLAY_DEPLOYS];
+	uint32_t n_deploys;
+	uint64_t readable; /* of the file under way, up to when its facts could be read */
 };
 
 /* --- replay_files.c */
@@ -127,5 +135,11 @@ bool replay_wants(const struct replay *r, const struct request *q); /* by --rout
 /* What a state counts. */
 void replay_count(uint64_t counts[COUNTS], const struct summary *s);
 void replay_note_listeners(struct replay *r, const struct summary *s);
+
+/* --- replay_deploy.c */
+
+/* NULL: it was not compared. */
+const struct comparison *replay_comparison(const struct replay *r, uint64_t at_wall_ns);
+void replay_forget_deploys(struct replay *r);
 
 #endif

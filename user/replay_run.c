@@ -362,8 +362,8 @@ static void enter_block(struct replay *r, const struct recfile_block *b)
 	count_missing(r, begun, ended, b->first);
 }
 
-/* --- what lies before the slice is passed over, up to the last state there: from then on it is known
-   what is open */
+/* --- what lies before the slice is passed over, up to the last state there: from then on it is
+   known what is open */
 
 static int look_early(struct replay *r, struct replay_file *f, int fd,
 		      const struct recfile_block *b, uint64_t at)
@@ -430,7 +430,11 @@ static int read_block(struct replay *r, struct replay_file *f, int fd,
 	enter_run(r, f, b);
 	err = read_names(r, f, fd, b, at);
 	enter_block(r, b);
-	return err ? err : replay_facts(r, f, fd, b, at, &sink);
+	if (!err)
+		err = replay_facts(r, f, fd, b, at, &sink);
+	if (!err)
+		r->readable = b->last;
+	return err;
 }
 
 static int start(struct replay *r, const struct replay_callbacks *cb)
@@ -453,6 +457,15 @@ static int fail(const struct replay *r, int err)
 	return EXIT_RUNTIME;
 }
 
+/* Of the time behind a damage nothing is known, unless a later file has it. */
+static void cut_span(struct replay *r, uint32_t file)
+{
+	for (uint32_t i = file + 1; i < r->n_files; i++)
+		if (r->files[i].blocks)
+			return;
+	r->last = r->readable;
+}
+
 static int read_files(struct replay *r)
 {
 	struct replay_file *f = r->pass.early.file;
@@ -461,9 +474,12 @@ static int read_files(struct replay *r)
 	int err = 0;
 
 	for (; i < r->n_files && err >= 0 && !r->pass.done; i++) {
+		r->readable = r->first;
 		err = replay_blocks(r, &r->files[i], at, read_block);
-		if (err == -EILSEQ) /* told; the next file goes on */
+		if (err == -EILSEQ) { /* told; the next file goes on */
+			cut_span(r, i);
 			err = 0;
+		}
 		at = RECFILE_HEAD_SIZE;
 	}
 	return err < 0 ? err : 0;
@@ -485,7 +501,8 @@ int replay_run(struct replay *r, const struct replay_callbacks *cb)
 		fprintf(stderr, "reqscope: out of memory: some requests are in the ledger only\n");
 	if (r->pass.missing)
 		fprintf(stderr,
-			"reqscope: %s: %" PRIu64 " requests ended in blocks that are not there; they "
+			"reqscope: %s: %" PRIu64
+			" requests ended in blocks that are not there; they "
 			"are unknown\n",
 			r->path, r->pass.missing);
 	return 0;

@@ -172,6 +172,8 @@ static void set_deploys(struct replay *r, struct summary *s)
 		    (r->to == UINT64_MAX || d[i].at_wall_ns < end))
 			d[n++] = d[i];
 	s->n_deploys = n;
+	for (uint32_t i = 0; i < n; i++)
+		d[i].comparison = replay_comparison(r, d[i].at_wall_ns);
 }
 
 /* As recorded, but for what the command line says. */

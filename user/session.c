@@ -77,7 +77,9 @@ static void on_end(void *ctx, const struct request *r)
 {
 	struct session *s = ctx;
 
-	if (stats_end(s->total, r) || (window_current(s) && stats_end(window_current(s), r)))
+	if (stats_end(s->total, r))
+		s->failed = true;
+	if (window_current(s) && stats_end(window_current(s), r))
 		s->failed = true;
 	if (log_ended(s->log, r))
 		s->failed = true;
@@ -291,8 +293,10 @@ static int attach(struct session *s, const struct options *o)
 	if (!code) {
 		session_note_turned_away(s);
 		deploys_begin(s);
-		if (session_saturation_start(s))
+		if (session_saturation_start(s)) {
+			fprintf(stderr, "reqscope: out of memory\n");
 			return EXIT_RUNTIME;
+		}
 		say_attached(s);
 	}
 	if (!code && o->verbose)

@@ -46,6 +46,9 @@ void session_stop(struct session *s);
 /* The state of things since the start, or over the window of session_window(). Valid until the next
    call. Takes a census first. NULL when out of memory. */
 const struct summary *session_summary(struct session *s);
+/* The same of statistics of one's own, that were fed all along, and of the time since they were reset; NULL:
+   of the session's. It may be changed. */
+struct summary *session_summary_of(struct session *s, struct stats *own);
 
 /* Keeps the last `seconds` (at most 600) apart, and a history; summaries slide over all of these.
    Before session_run(). 0 or -ENOMEM. */

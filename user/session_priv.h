@@ -80,9 +80,6 @@ void session_log(struct session *s);
 void session_log_close(struct session *s);
 /* Reads the signals that came; whether they end the run. */
 bool session_signalled(struct session *s);
-/* session_summary() of statistics of one's own, that were fed all along; NULL: of the session's. It may
-   be changed. */
-struct summary *session_summary_of(struct session *s, struct stats *own);
 /*
  * session_deploy.c: generations of workers. deploys_begin() after attaching; the others tell what has
  * happened: a pid is a new process or program, a process has ended (code as wait(2) has it), a request

@@ -17,7 +17,9 @@ static void look(struct session *s, uint64_t window_ns, struct summary_saturatio
 		if (s->target.processes[i].alive)
 			pids[n++] = s->target.processes[i].pid;
 	capture_counts(s->capture, &counts);
-	saturation_look(s->saturation, pids, n, counts.no_fd, session_now(), window_ns, out);
+	/* s->now, with which windows begin and end: a look that came a moment later would not be found again
+	   as the begin of the next window */
+	saturation_look(s->saturation, pids, n, counts.no_fd, s->now, window_ns, out);
 }
 
 int session_saturation_start(struct session *s)

@@ -259,7 +259,7 @@ struct summary *session_summary_of(struct session *s, struct stats *own)
 	deploys_fill(s, sum);
 	look_at_workers(s, n);
 	look_at_tracer(s, n, st);
-	session_saturation(s, own || sum->overall ? (uint64_t)(sum->seconds * 1e9) : 0, &sum->saturation);
+	session_saturation(s, own || sum->overall ? s->now - st->from : 0, &sum->saturation);
 	sum->target.pids = n->pids;
 	sum->target.ports = n->ports;
 	sum->target.generations = n->generations;

@@ -433,4 +433,4 @@ def test_recordings_that_are_none(recording, ini, tmp_path):
     refused("-c", path, path, says="check.ini")
     refused("-c", path, recording, "--from", "noon", says=["--from wants", "noon"])
     refused("-c", path, recording, "--from", "2001-01-01T00:00:00Z", "--to", "2001-01-02T00:00:00Z",
-            says="hold nothing")
+            says="--to is not after the begin")

@@ -24,12 +24,13 @@ def summary_of(scope):
 
 def test_quiet(server, bpf, truth):
     """Nothing is near: the numbers are there, no reason is."""
+    files = sum(not os.readlink(f"/proc/{server.pid}/fd/{fd}").startswith("socket:")
+                for fd in os.listdir(f"/proc/{server.pid}/fd"))  # clients of others may come and go
     with reqscope.summary("-p", server.pid) as scope:
         run_jobs(server.address, [Job("GET", "/fast") for _ in range(20)], truth)
         sat, reasons, s = summary_of(scope)
     assert sat["accept_failed"] == 0
-    files = len(os.listdir(f"/proc/{server.pid}/fd"))
-    assert abs(sat["fds"] - files) <= 2 and sat["fd_limit"] >= 1024, (sat, files)
+    assert files <= sat["fds"] <= files + 20 and sat["fd_limit"] >= 1024, (sat, files)
     assert 0 <= sat["run_queue"] < 1
     assert not re.search("descriptor|thread pool|throttled|accept queue", reasons), reasons
 

@@ -321,7 +321,7 @@ static void on_the_screen(void **state)
 		"\ndeploy    03:04:10 UTC   1.4.2 -> 1.4.3   pid 812 -> 911 (+3)   "
 		"12,031 requests since\n"
 		"          worse: p99 of GET /b 120 -> 340 ms (+183 %), beyond noise\n"
-		"          changed: p50 of all requests 20.0 -> 10.0 ms (-50 %), beyond noise\n"
+		"          better: p50 of all requests 20.0 -> 10.0 ms (-50 %), beyond noise\n"
 		"          03:04:07 UTC   unknown version -> 1.4.2   pid 800 -> 812   "
 		"2,000 requests since\n"));
 	free(text);

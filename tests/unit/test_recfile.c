@@ -376,6 +376,7 @@ static void same_request(void *ctx, const struct request *r)
 	assert_int_equal(r->http.flags & HTTP1_F_AUTH, w->http.flags & HTTP1_F_AUTH);
 	assert_string_equal(r->route->template, "/items/{id}");
 	assert_string_equal(r->route->method, "POST");
+	assert_string_equal(r->route->place, "app.py:7 item");
 }
 
 static void test_request(void **state)
@@ -390,6 +391,7 @@ static void test_request(void **state)
 	struct file f = {};
 
 	(void)state;
+	c.want.route->place = "app.py:7 item";
 	for (unsigned bits = 0; bits < 32; bits++) { /* also what contradicts itself */
 		c.want.output_lost = bits & 1;
 		c.want.input_lost = bits & 2;
@@ -950,15 +952,54 @@ static void test_shift(void **state)
 	sample_free(x);
 }
 
+/* Routes as a forger may name them: bounded, never in a circle. */
+static void test_restored_routes(void **state)
+{
+	struct router *r = router_new(6);
+	struct route *other = router_get(r, 0), *a, *b, *c;
+	char long_one[ROUTE_TEMPLATE_MAX + 1];
+
+	(void)state;
+	memset(long_one, 'x', sizeof(long_one) - 1);
+	long_one[sizeof(long_one) - 1] = '\0';
+	a = router_restore(r, "GET", "/a", NULL);
+	b = router_restore(r, "GET", "/b", "x.py:1 f");
+	c = router_restore(r, "MKCOL", "/c", NULL);
+	assert_ptr_equal(router_restore(r, "GET", "/a", "x.py:2 g"), a);
+	assert_string_equal(a->place, "x.py:2 g");
+	assert_string_equal(c->method, "MKCOL");
+	assert_ptr_equal(router_restore(r, "*", "other", NULL), other);
+	assert_ptr_equal(router_restore(r, "GET", long_one, NULL), other);
+	router_restore_fold(a, b);
+	router_restore_fold(b, c);
+	router_restore_fold(c, a);
+	router_restore_fold(other, a);
+	assert_ptr_equal(route_final(a), c);
+	assert_ptr_equal(route_final(other), other);
+	router_restore_fold(a, a);
+	assert_ptr_equal(route_final(a), a);
+	router_restore(r, "GET", "/d", NULL);
+	router_restore(r, "GET", "/e", NULL);
+	assert_ptr_equal(router_restore(r, "GET", "/f", NULL), other);
+	router_free(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_request), cmocka_unit_test(test_privacy),
-		cmocka_unit_test(test_state),	cmocka_unit_test(test_truncated),
-		cmocka_unit_test(test_flipped), cmocka_unit_test(test_foreign),
-		cmocka_unit_test(test_forged),	cmocka_unit_test(test_across_blocks),
-		cmocka_unit_test(test_many),	cmocka_unit_test(test_folded),
-		cmocka_unit_test(test_refused), cmocka_unit_test(test_shift),
+		cmocka_unit_test(test_request),
+		cmocka_unit_test(test_privacy),
+		cmocka_unit_test(test_state),
+		cmocka_unit_test(test_truncated),
+		cmocka_unit_test(test_flipped),
+		cmocka_unit_test(test_foreign),
+		cmocka_unit_test(test_forged),
+		cmocka_unit_test(test_across_blocks),
+		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_folded),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_shift),
+		cmocka_unit_test(test_restored_routes),
 		cmocka_unit_test(test_traffic),
 	};
 

@@ -220,7 +220,7 @@ static bool has_unit_suffix(const char *name)
 
 int cgroup_find_unit(const char *unit, char out[CGROUP_PATH_MAX], char *others, size_t others_size)
 {
-	char service[272];
+	char service[256 + sizeof(".service")] = "";
 	struct search s = {
 		.names = {unit}, .out = out, .others = others, .others_size = others_size};
 	struct mounts mounts;
@@ -228,7 +228,7 @@ int cgroup_find_unit(const char *unit, char out[CGROUP_PATH_MAX], char *others, 
 
 	if (!*unit || *unit == '.' || strlen(unit) > 255 || strchr(unit, '/'))
 		return -EINVAL;
-	snprintf(service, sizeof(service), "%s.service", unit);
+	strcat(strncat(service, unit, 255), ".service");
 	if (!has_unit_suffix(unit))
 		s.names[1] = service;
 	if (others)

@@ -16,7 +16,7 @@
 #include "../lib/hashmap.h"
 #include "../lib/proctext.h"
 
-#define MARKS	  128 /* looks that are remembered, for windows */
+#define MARKS	  4096 /* looks that are remembered, for windows: over an hour of one a second */
 #define GROUPS	  64  /* control groups of a target */
 #define GROUP_MAX 256
 
@@ -117,16 +117,21 @@ static void add_thread(struct saturation *s, uint32_t tid, uint64_t run, uint64_
 }
 
 /* A thread that sleeps on a futex waits for work, or for a lock: it cannot be told which. Any other
-   system call that it sleeps in, and running, is work. */
-static bool is_busy(const char *dir, uint32_t tid)
+   system call that it sleeps in, and running, is work. -EACCES when that may not be seen; 0 also of
+   one that has just ended. */
+static int is_busy(const char *dir, uint32_t tid)
 {
 	char path[96], text[256];
 	bool running;
 	long nr;
+	int err;
 
 	snprintf(path, sizeof(path), "%s/%u/syscall", dir, tid);
-	if (read_text(path, text, sizeof(text)) || proctext_syscall(text, &running, &nr))
-		return false;
+	err = read_text(path, text, sizeof(text));
+	if (err == -EACCES || err == -EPERM)
+		return -EACCES;
+	if (err || proctext_syscall(text, &running, &nr))
+		return 0;
 	return running || (nr >= 0 && nr != SYS_futex
 #ifdef SYS_epoll_wait
 			   && nr != SYS_epoll_wait
@@ -146,10 +151,29 @@ static void look_at_thread(struct saturation *s, const char *dir, uint32_t tid)
 	add_thread(s, tid, run, wait);
 }
 
+/* Whether more of them are busy, as a share; what is known comes before what is not. */
+static bool is_busier(uint64_t busy, uint64_t threads, const struct summary_saturation *than)
+{
+	if (than->threads == SUMMARY_UNKNOWN || busy == SUMMARY_UNKNOWN)
+		return than->threads == SUMMARY_UNKNOWN;
+	return than->threads_busy == SUMMARY_UNKNOWN ||
+	       busy * (than->threads ? than->threads : 1) > than->threads_busy * (threads ? threads : 1);
+}
+
+static void note_threads(struct summary_saturation *out, uint32_t pid, uint64_t threads, uint64_t busy)
+{
+	if (!is_busier(busy, threads, out))
+		return;
+	out->threads = threads;
+	out->threads_busy = busy;
+	out->threads_pid = pid;
+}
+
 /* The main thread runs the loop: it is no worker thread. */
 static void look_at_threads(struct saturation *s, uint32_t pid, struct summary_saturation *out)
 {
 	uint64_t threads = 0, busy = 0;
+	bool hidden = false;
 	char dir[64];
 	struct dirent *d;
 	DIR *tasks;
@@ -160,6 +184,7 @@ static void look_at_threads(struct saturation *s, uint32_t pid, struct summary_s
 		return;
 	while ((d = readdir(tasks)) && threads < SATURATION_THREADS) {
 		uint32_t tid = strtoul(d->d_name, NULL, 10);
+		int working;
 
 		if (!tid)
 			continue;
@@ -167,14 +192,12 @@ static void look_at_threads(struct saturation *s, uint32_t pid, struct summary_s
 		if (tid == pid)
 			continue;
 		threads++;
-		busy += is_busy(dir, tid);
+		working = is_busy(dir, tid);
+		hidden |= working < 0;
+		busy += working > 0;
 	}
 	closedir(tasks);
-	if (out->threads != SUMMARY_UNKNOWN && busy <= out->threads_busy)
-		return;
-	out->threads = threads;
-	out->threads_busy = busy;
-	out->threads_pid = pid;
+	note_threads(out, pid, threads, hidden ? SUMMARY_UNKNOWN : busy);
 }
 
 static void forget_threads(struct saturation *s)

@@ -35,6 +35,7 @@ struct watch {
 	struct output out;
 	struct session *s;
 	struct stats *window; /* since the last check */
+	int64_t begun;	      /* requests, since the start of the run */
 	struct before before;
 	uint64_t started, due; /* monotonic ns; when the next check is */
 	enum check_state state;
@@ -197,7 +198,10 @@ static void check(struct watch *w, const struct summary *s)
 
 static void began(void *ctx, const struct request *r)
 {
-	stats_begin(((struct watch *)ctx)->window, r);
+	struct watch *w = ctx;
+
+	w->begun++;
+	stats_begin(w->window, r);
 }
 
 static void ended(void *ctx, const struct request *r)
@@ -207,7 +211,10 @@ static void ended(void *ctx, const struct request *r)
 
 static void retracted(void *ctx, const struct request *r)
 {
-	stats_retract(((struct watch *)ctx)->window, r);
+	struct watch *w = ctx;
+
+	w->begun--;
+	stats_retract(w->window, r);
 }
 
 static struct before counts_of(const struct summary *s)
@@ -233,57 +240,48 @@ static struct before counts_of(const struct summary *s)
  * talk. A window without any request may be such a connection's; whether it is, the whole run
  * decides.
  */
-static void window_opaque(struct summary *s, const struct before *b, const struct stats *total,
-			  double max_unknown)
+static void window_opaque(struct summary *s, const struct before *b, int64_t begun, double max_unknown)
 {
 	double opaque = (double)(s->opaque.tls + s->opaque.http2 + s->opaque.proxy);
-	double all = opaque + (double)total->ledger.started;
+	double all = opaque + (double)begun;
 
 	if (!s->stats->ledger.started && opaque > max_unknown * all)
 		return;
 	s->opaque.tls -= b->tls;
 	s->opaque.http2 -= b->http2;
 	s->opaque.proxy -= b->proxy;
-	s->opaque.other -= total->ledger.started ? b->other : 0;
+	s->opaque.other -= begun ? b->other : 0;
 }
 
-/* The summary of the window; sum is that of the session. */
-static struct summary of_window(struct watch *w, const struct summary *sum)
+/* What counts since the start of the run in a summary of the window, counted since the last check. */
+static void count_window(struct watch *w, struct summary *s)
 {
-	struct before now = counts_of(sum);
-	struct summary s = *sum;
+	const struct before *b = &w->before, now = counts_of(s);
 	struct ledger *l = &w->window->ledger;
 
-	w->window->to = sum->now;
-	l->not_http = now.not_http - w->before.not_http;
-	l->late_attached = now.late_attached - w->before.late_attached;
-	l->evicted = now.evicted - w->before.evicted;
-	s.stats = w->window;
-	s.seconds = (double)(sum->now - w->window->from) / 1e9;
-	s.start_wall_ns = w->window->from + (uint64_t)sum->wall_offset;
-	s.tracer.events -= w->before.events;
-	s.tracer.dropped -= w->before.dropped;
-	s.tracer.unattributed_drops -= w->before.unattributed < s.tracer.unattributed_drops
-					       ? w->before.unattributed
-					       : s.tracer.unattributed_drops;
-	window_opaque(&s, &w->before, sum->stats, w->o->rules.max_unknown);
-	verdict_decide(&s, &w->o->rules);
+	l->not_http -= b->not_http;
+	l->late_attached -= b->late_attached;
+	l->evicted -= b->evicted;
+	s->tracer.events -= b->events;
+	s->tracer.dropped -= b->dropped;
+	s->tracer.unattributed_drops -=
+		b->unattributed < s->tracer.unattributed_drops ? b->unattributed : s->tracer.unattributed_drops;
+	window_opaque(s, b, w->begun, w->o->rules.max_unknown);
+	verdict_decide(s, &w->o->rules);
 	w->before = now;
-	return s;
 }
 
 static void check_window(struct watch *w)
 {
-	const struct summary *sum = session_summary(w->s);
-	struct summary s;
+	struct summary *s = session_summary_of(w->s, w->window);
 
-	if (!sum || stats_fold_routes(w->window)) {
+	if (!s) {
 		w->state = no_memory(w);
 		return;
 	}
-	s = of_window(w, sum);
-	check(w, &s);
-	stats_reset(w->window, sum->now);
+	count_window(w, s);
+	check(w, s);
+	stats_reset(w->window, s->now);
 }
 
 static int tick(void *ctx, uint64_t now)

@@ -206,7 +206,8 @@ static int read_side(struct side *side, const char *path, const struct options *
 
 struct deploy {
 	struct side *before, *after;
-	uint64_t at; /* monotonic ns: the new generation's start */
+	uint64_t from; /* monotonic ns: the deploy before it, 0 when there was none */
+	uint64_t at;   /* the new generation's start */
 };
 
 /* Requests under way at that moment belong to what they came to. */
@@ -215,10 +216,16 @@ static void on_ended_around(void *ctx, const struct request *r)
 	struct deploy *d = ctx;
 	uint64_t came = r->arrived ? r->arrived : r->seen;
 
-	count(came < d->at ? d->before : d->after, r);
+	if (came >= d->from)
+		count(came < d->at ? d->before : d->after, r);
 }
 
-/* The last deploy that the recording tells of. */
+static uint64_t deploy_at(const struct summary *s, uint32_t i)
+{
+	return s->deploys[i].at_wall_ns - (uint64_t)s->wall_offset;
+}
+
+/* The last deploy that the recording tells of; what came before one before it is not its business. */
 static int find_deploy(struct deploy *d, struct replay *r, const char *path)
 {
 	struct replay_callbacks none = {0};
@@ -239,7 +246,8 @@ static int find_deploy(struct deploy *d, struct replay *r, const char *path)
 		return EXIT_ERROR;
 	}
 	last = &s->deploys[s->n_deploys - 1];
-	d->at = last->at_wall_ns - (uint64_t)s->wall_offset;
+	d->at = deploy_at(s, s->n_deploys - 1);
+	d->from = s->n_deploys > 1 ? deploy_at(s, s->n_deploys - 2) : 0;
 	d->before->about.version = d->before->version = copy(last->before.version);
 	d->after->about.version = d->after->version = copy(last->after.version);
 	return 0;
@@ -256,7 +264,7 @@ static int split(struct deploy *d, struct replay *r)
 	if (code)
 		return code;
 	replay_span(r, &from, &to, &wall_offset);
-	take_span(a, from, d->at, wall_offset);
+	take_span(a, d->from > from ? d->from : from, d->at, wall_offset);
 	take_span(b, d->at, to, wall_offset);
 	a->about.target = a->target = copy(replay_target(r));
 	b->about.target = b->target = copy(replay_target(r));

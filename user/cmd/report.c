@@ -133,6 +133,8 @@ int cmd_report(const struct options *o)
 	if (!code)
 		code = read_it(&c);
 	if (!code && o->format != FORMAT_TRACE)
+		code = replay_compare_deploys(c.replay);
+	if (!code && o->format != FORMAT_TRACE)
 		code = print(&c);
 	closed = output_close(&c.out);
 	timeline_free(c.timeline);

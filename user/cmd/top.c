@@ -241,7 +241,7 @@ int cmd_top(const struct options *o)
 {
 	bool terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
 	struct top *t = calloc(1, sizeof(*t));
-	int code;
+	int code, written;
 
 	if (!t)
 		return EXIT_RUNTIME;
@@ -259,10 +259,11 @@ int cmd_top(const struct options *o)
 	if (!code)
 		code = run(t, o, terminal);
 	session_close(t->s);
+	written = output_close(&t->out);
 	model_free(&t->model);
 	view_free(t->view);
 	slowest_free(t->slow);
 	slowest_free(t->frozen);
 	free(t);
-	return code;
+	return written ? written : code;
 }

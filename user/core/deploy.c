@@ -159,7 +159,7 @@ char *deploy_line(char *out, size_t size, const struct summary_deploy *d)
 		 deploy_pids(pids, sizeof(pids), d), summary_count(n, sizeof(n), d->after.requests),
 		 !any	      ? ""
 		 : row->worse ? "worse: "
-			      : "changed: ",
+			      : "better: ",
 		 any ? deploy_change_words(words, sizeof(words), row, metric) : deploy_nothing(d),
 		 any ? ", beyond noise" : "");
 	return out;

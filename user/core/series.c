@@ -125,7 +125,24 @@ static int merge_neighbours(struct series_route *r)
 	return err;
 }
 
-/* The batch that takes the next request. */
+/* Room for one more, up to SERIES_BATCHES. */
+static int batches_room(struct series_route *r)
+{
+	uint32_t cap = r->cap ? r->cap * 2 : 4;
+	struct series_batch *batch;
+
+	if (r->n < r->cap)
+		return 0;
+	batch = realloc(r->batch, cap * sizeof(*batch));
+	if (!batch)
+		return -ENOMEM;
+	memset(batch + r->cap, 0, (cap - r->cap) * sizeof(*batch));
+	r->batch = batch;
+	r->cap = cap;
+	return 0;
+}
+
+/* The batch that takes the next request; NULL when out of memory. */
 static struct series_batch *open_batch(struct series_route *r, int *err)
 {
 	if (r->n && r->batch[r->n - 1].count < r->per_batch)
@@ -134,7 +151,7 @@ static struct series_batch *open_batch(struct series_route *r, int *err)
 		*err = merge_neighbours(r);
 	if (!r->per_batch)
 		r->per_batch = 1;
-	return &r->batch[r->n++];
+	return batches_room(r) ? NULL : &r->batch[r->n++];
 }
 
 /* --- one route */
@@ -171,6 +188,8 @@ static int route_add(struct series_route *r, const struct facts *f, uint32_t sli
 	int err = 0;
 	struct series_batch *b = open_batch(r, &err);
 
+	if (!b)
+		return -ENOMEM;
 	r->count++;
 	r->known += f->known;
 	r->errors += f->error;
@@ -194,6 +213,7 @@ static void route_clear(struct series_route *r)
 {
 	for (uint32_t i = 0; i < r->n; i++)
 		batch_clear(&r->batch[i]);
+	free(r->batch);
 	for (int i = 0; i < SERIES_KINDS; i++)
 		hist_free(&r->latency[i]);
 }
@@ -231,8 +251,8 @@ static void halve_slices(struct series_route *r)
 	memset(r->slice + SERIES_SLICES / 2, 0, sizeof(r->slice) / 2);
 }
 
-/* Where a moment lies on the grid, which grows until it holds it. Moments before the first (ends are
-   told almost in order) count as the first. */
+/* Where a moment lies on the grid, which grows until it holds it. Moments before the first (ends
+   are told almost in order) count as the first. */
 static uint32_t slice_of(struct series *s, uint64_t at)
 {
 	if (!s->slice_width) {
@@ -299,13 +319,17 @@ int series_add(struct series *s, const struct request *r)
 /* --- folding */
 
 /*
- * Adds one sequence to another that ran at the same time. Which request of the one came before which
- * of the other is not known any more, so each batch goes where it lies in proportion.
+ * Adds one sequence to another that ran at the same time. Which request of the one came before
+ * which of the other is not known any more, so each batch goes where it lies in proportion.
  */
 static int route_merge(struct series_route *into, const struct series_route *from)
 {
 	int err = 0;
 
+	if (!into->n && batches_room(into))
+		return -ENOMEM;
+	if (!into->n)
+		into->n = 1;
 	into->count += from->count;
 	into->known += from->known;
 	into->errors += from->errors;
@@ -314,8 +338,6 @@ static int route_merge(struct series_route *into, const struct series_route *fro
 			err = -ENOMEM;
 	for (uint32_t k = 0; k < SERIES_SLICES; k++)
 		into->slice[k] += from->slice[k];
-	if (!into->n)
-		into->n = 1;
 	for (uint32_t k = 0; k < from->n; k++)
 		if (batch_merge(&into->batch[k * into->n / from->n], &from->batch[k]))
 			err = -ENOMEM;
@@ -360,8 +382,11 @@ int series_fold_routes(struct series *s)
 
 static int from_sums(struct series_route *to, const struct hist latency[LATENCIES])
 {
-	struct series_batch *b = &to->batch[0];
+	struct series_batch *b;
 
+	if (!to->n && batches_room(to))
+		return -ENOMEM;
+	b = &to->batch[0];
 	if (to->errors > to->known)
 		to->errors = to->known; /* a 500 that was cut short is in both sums */
 	to->per_batch = to->count;

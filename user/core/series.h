@@ -5,9 +5,9 @@
  * resemble each other; batches of consecutive requests can.
  *
  * Each route, and all together, keep at most SERIES_BATCHES batches of equally many consecutive
- * requests; when they are full, neighbours merge and a batch takes twice as many. Rates are counted in
- * at most SERIES_SLICES slices of equal time, one grid for all routes, which double likewise. So
- * memory is bounded by the routes, whatever the traffic is: 15 KiB for a route of few requests, some
+ * requests; when they are full, neighbours merge and a batch takes twice as many. Rates are counted
+ * in at most SERIES_SLICES slices of equal time, one grid for all routes, which double likewise. So
+ * memory is bounded by the routes, whatever the traffic is: 2 KiB for a route of few requests, some
  * 100 KiB for a busy one. Pure.
  */
 #ifndef RS_SERIES_H
@@ -21,8 +21,8 @@
 /* The latencies that are compared. */
 enum series_kind { SERIES_TOTAL, SERIES_QUEUE, SERIES_APP, SERIES_KINDS };
 
-/* The buckets of a struct hist, counted for one batch: only those in use, nothing else. Durations of
-   0 are in the bucket SERIES_ZERO, which is below all others. */
+/* The buckets of a struct hist, counted for one batch: only those in use, nothing else. Durations
+   of 0 are in the bucket SERIES_ZERO, which is below all others. */
 #define SERIES_ZERO (-1024)
 struct series_counts {
 	int16_t first;	  /* bucket of counts[0] */
@@ -42,8 +42,8 @@ struct series_route {
 	uint64_t count, known, errors;
 	struct hist latency[SERIES_KINDS]; /* of all batches together */
 	uint64_t per_batch;		   /* requests in a full batch */
-	uint32_t n;
-	struct series_batch batch[SERIES_BATCHES];
+	uint32_t n, cap;
+	struct series_batch *batch;    /* owned; room for cap, those beyond n are empty */
 	uint64_t slice[SERIES_SLICES]; /* requests that ended, on the series' grid */
 };
 
@@ -56,15 +56,15 @@ struct series {
 	uint32_t n_routes;
 };
 
-struct series *series_new(void); /* NULL when out of memory */
+struct series *series_new(void);    /* NULL when out of memory */
 void series_free(struct series *s); /* NULL is allowed */
 
 /* Counts a request that ended, in the order in which they end. One without a route counts among all
    only. 0; -EINVAL when r->end is no end (nothing is counted); -ENOMEM (a part may lack it). */
 int series_add(struct series *s, const struct request *r);
 
-/* Moves what was counted under routes that have folded since. 0 or -ENOMEM (a route may lack a part,
-   all together do not). */
+/* Moves what was counted under routes that have folded since. 0 or -ENOMEM (a route may lack a
+   part, all together do not). */
 int series_fold_routes(struct series *s);
 
 /* One batch a route, of statistics that hold no order: s must be new. 0 or -ENOMEM. */

@@ -213,24 +213,16 @@ static bool version_line(char out[VERSION_MAX], const char *s, const char *end)
 	return close && version_take(out, s + 1, (size_t)(close - s - 1));
 }
 
-static const char *find_text(const char *s, const char *end, const char *text)
-{
-	return end > s ? memmem(s, (size_t)(end - s), text, strlen(text)) : NULL;
-}
-
 /* Whether this line leaves a string of several lines open, or closes the one it is in. */
 static void follow_quotes(struct toml *t, const char *s, const char *end)
 {
-	for (;;) {
-		const char *a = find_text(s, end, "\"\"\""), *b = find_text(s, end, "'''");
+	for (; end - s >= 3; s++) {
+		const char *quotes = *s == '"' ? "\"\"\"" : "'''";
 
-		if (t->quotes)
-			a = find_text(s, end, t->quotes), b = NULL;
-		if (!a && !b)
-			return;
-		s = !b || (a && a < b) ? a : b;
-		t->quotes = t->quotes ? NULL : *s == '"' ? "\"\"\"" : "'''";
-		s += 3;
+		if (memcmp(s, quotes, 3) || (t->quotes && *t->quotes != *s))
+			continue;
+		t->quotes = t->quotes ? NULL : quotes;
+		s += 2;
 	}
 }
 

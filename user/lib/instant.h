@@ -18,8 +18,8 @@
  *
  *	2026-01-02T03:04:05.5Z		RFC 3339; an offset (+01:00) instead of Z, a space or a
  *small t
- *	2026-01-02 03:04		without an offset: UTC; seconds and their fraction may be left
- *out 2026-01-02			its first moment 03:04:05.5, 03:04		UTC: the
+ *	2026-01-02 03:04		without an offset: UTC; seconds and their fraction may be
+ *left out 2026-01-02			its first moment 03:04:05.5, 03:04		UTC: the
  *last such moment in the span, else the one nearest to it
  *	+5m, +90s, +1.5h		after `from`; a bare number is seconds
  *	-10m				before `to`

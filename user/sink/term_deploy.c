@@ -8,7 +8,7 @@
 #include "../core/deploy.h"
 #include "term_priv.h"
 
-#define CHANGES 3 /* told of the last one */
+#define CHANGES 3 /* told of the last one; of those before, the one that is worst, if any */
 #define BEYOND	", beyond noise"
 
 static const struct summary_deploy *nth_last(const struct term *t, unsigned i)
@@ -16,12 +16,16 @@ static const struct summary_deploy *nth_last(const struct term *t, unsigned i)
 	return &t->s->deploys[t->s->n_deploys - 1 - i];
 }
 
-static unsigned count_changes(const struct summary_deploy *d)
+/* Lines that tell what the i-th last one changed. */
+static unsigned count_changes(const struct term *t, unsigned i)
 {
+	const struct summary_deploy *d = nth_last(t, i);
 	const struct compare_row *row;
 	enum compare_metric metric;
 	unsigned n = 0;
 
+	if (i)
+		return d->comparison && d->comparison->worse;
 	while (n < CHANGES && deploy_change(d->comparison, n, &row, &metric))
 		n++;
 	return n ? n : 1;
@@ -29,7 +33,11 @@ static unsigned count_changes(const struct summary_deploy *d)
 
 unsigned term_deploy_lines(const struct term *t)
 {
-	return t->s->n_deploys ? t->s->n_deploys + count_changes(nth_last(t, 0)) : 0;
+	unsigned n = t->s->n_deploys;
+
+	for (unsigned i = 0; i < t->s->n_deploys; i++)
+		n += count_changes(t, i);
+	return n;
 }
 
 static void put_deploy(struct term *t, const struct summary_deploy *d)
@@ -55,12 +63,12 @@ static void put_changes(struct term *t, const struct summary_deploy *d, unsigned
 	enum compare_metric metric;
 	unsigned n = 0;
 
-	for (; n < max && n < CHANGES && deploy_change(d->comparison, n, &row, &metric); n++) {
+	for (; n < max && deploy_change(d->comparison, n, &row, &metric); n++) {
 		bool worse = row->change[metric].worse;
 
 		line_to(&t->line, LABEL_WIDTH);
 		line_text(&t->line, worse ? STYLE_RED : STYLE_PLAIN,
-			  worse ? "worse: " : "changed: ");
+			  worse ? "worse: " : "better: ");
 		deploy_change_words(text, sizeof(text), row, metric);
 		line_text(&t->line, STYLE_PLAIN, text);
 		if (line_room(&t->line) >= sizeof(BEYOND) - 1)
@@ -80,7 +88,7 @@ void term_deploy(struct term *t)
 
 	for (unsigned i = 0; i < t->s->n_deploys && left; i++) {
 		const struct summary_deploy *d = nth_last(t, i);
-		unsigned changes = i ? 0 : count_changes(d);
+		unsigned changes = count_changes(t, i);
 
 		if (!i)
 			line_text(&t->line, STYLE_DIM, "deploy");
