@@ -218,6 +218,29 @@ def test_summary_into_head(server, connect):
 
 
 @BPF
+@pytest.mark.parametrize("args", [("summary",), ("trace",), ("top",)], ids="_".join)
+@pytest.mark.parametrize("to, why", [(">&-", "Bad file descriptor"), (">/dev/full", "No space left on device")])
+def test_stdout_takes_nothing(server, truth, args, to, why):
+    """Closed or full from the beginning: it says so and fails; nothing else is opened in its place and written."""
+    script = f'exec "$0" "$@" -p {server.pid} -d 1.2 {to}'
+    done = subprocess.run(["sh", "-c", script, reqscope.BINARY, *args], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1, done
+    assert done.stderr.splitlines()[-1] == f"reqscope: cannot write standard output: {why}"
+
+
+@BPF
+def test_stderr_closed(server, connect, tmp_path):
+    """What would be said there does not land in the file that was opened next."""
+    out = tmp_path / "out.json"
+    script = 'exec "$0" summary --format json -v -p "$1" -d 0.3 -o "$2" 2>&-'
+    done = subprocess.run(["sh", "-c", script, reqscope.BINARY, str(server.pid), str(out)], stdin=subprocess.DEVNULL,
+                          capture_output=True, timeout=30)
+    assert done.returncode == 0, done
+    reqscope.parse_summary(out.read_bytes())
+
+
+@BPF
 def test_output_file(server, connect, tmp_path):
     path = tmp_path / "out.json"
     with reqscope.summary("-p", server.pid, "-o", path) as scope:

@@ -4,6 +4,7 @@ import glob
 import os
 import shutil
 import signal
+import socket
 import stat
 
 import jsonschema
@@ -72,6 +73,26 @@ def test_same_as_trace(server, truth, tmp_path):
         scope.finish()
     assert b"".join(line for line in log.read_bytes().splitlines(True) if b'"reqscope.trace/1"' in line) == \
         out.read_bytes()
+
+
+def test_encrypted(server, connect, truth, tmp_path):
+    """A connection that speaks TLS is counted once; as long as nothing else comes, no interval is called idle."""
+    log = tmp_path / "log"
+    with reqscope.Reqscope("top", "-p", server.pid, "--window", "1", "--log", log, "--log-interval", 1) as scope:
+        with socket.create_connection(server.address) as s:
+            s.sendall(b"\x16\x03\x01\x00\xf5\x01" + b"x" * 245)
+            wait_for(lambda: b"TLS" in log.read_bytes(), "the log tells of it")
+            first = lines_in(log)
+            wait_for(lambda: lines_in(log) >= first + 3, "three more intervals", 30)
+        run_jobs(server.address, [Job("GET", "/fast") for _ in range(100)], truth)
+        seen = lines_in(log)
+        wait_for(lambda: len(intervals(parse_file(log))) > 2 and
+                 intervals(parse_file(log))[-1]["verdict"]["state"] == "idle", "nothing comes any more", 30)
+        wait_for(lambda: b"IDLE" in scope.out.bytes().split(b"UP ")[-1], "the screen says so too", 30)
+        scope.finish()
+    rows = parse_file(log)
+    assert [r["verdict"]["state"] for r in intervals(rows[first - 1:first + 3])] == ["blind"] * 4, seen
+    assert sum(r["tracer"]["opaque"]["tls"] for r in intervals(rows)) == 1
 
 
 def test_problems(server, logged, truth, tmp_path):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Limits of the host: each is driven to its end on a real server, and the summary says so."""
+import json
 import os
 import re
 import socket
@@ -56,6 +57,30 @@ def test_descriptors(launch, bpf, loop):
     assert sat["accept_failed"] > 0, sat
     assert sat["fd_limit"] == files + 8
     assert "no free descriptor" in reasons and f"{files + 8:,}" in reasons, reasons
+
+
+def test_intervals_add_up(launch, bpf, tmp_path):
+    """Refused calls are told by the interval in which they were, and by no other."""
+    server, log = launch(Stack("debian", "asyncio")), tmp_path / "log"
+    files = len(os.listdir(f"/proc/{server.pid}/fd"))
+    subprocess.run(["prlimit", "--pid", str(server.pid), f"--nofile={files + 8}"], check=True)
+    clients = []
+
+    def told():
+        with open(log) as f:
+            return [json.loads(line)["saturation"]["accept_failed"] for line in f if line.endswith("\n")]
+
+    with reqscope.summary("-p", server.pid, "--log", log, "--log-requests", "none", "--log-interval", 1) as scope:
+        for _ in range(40):
+            s = socket.create_connection(server.address)
+            s.sendall(b"GET /sleep/60000 HTTP/1.1\r\nHost: x\r\n\r\n")
+            clients.append(s)
+        wait_for(lambda: sum(n > 0 for n in told()) >= 3, "several intervals tell of it", 30)
+        for c in clients:
+            c.close()
+        wait_for(lambda: told()[-2:] == [0, 0], "it is over", 30)
+        sat, _, _ = summary_of(scope)
+    assert sum(told()) == sat["accept_failed"] > 0, (told(), sat)
 
 
 def test_thread_pool(launch, bpf):

@@ -126,6 +126,11 @@ static void test_down(void **state)
 	decide(x);
 	assert_says(x, 0, "all 3 processes are gone");
 	x->s.target.n_pids = x->s.target.n_ports = x->s.n_listeners = 0;
+	x->s.target.n_generations = 1;
+	decide(x);
+	assert_int_equal(x->s.verdict.n_reasons, 1);
+	assert_says(x, 0, "process 4711 is gone");
+	x->s.target.n_generations = 0;
 	decide(x);
 	assert_says(x, 0, "no such server runs");
 }
@@ -269,6 +274,29 @@ static void test_blind_other(void **state)
 	assert_state(x, VERDICT_BLIND);
 	sample_ok(x, 1, "/", 200, MS);
 	assert_state(x, VERDICT_UP);
+}
+
+/* Of a window: what began before it counts only when nothing else came, and it is most of the run. */
+static void test_blind_in_a_window(void **state)
+{
+	const struct summary_opaque before = {.tls = 2, .other = 1}, nothing = {0};
+	struct sample *x = *state;
+
+	x->s.opaque = before;
+	summary_opaque_since(&x->s, &before, 0, &rules); /* they may still talk */
+	assert_state(x, VERDICT_BLIND);
+	x->s.opaque = before;
+	summary_opaque_since(&x->s, &before, 1000, &rules);
+	assert_memory_equal(&x->s.opaque, &nothing, sizeof(nothing));
+	assert_state(x, VERDICT_IDLE);
+	sample_ok(x, 10, "/", 200, MS);
+	x->s.opaque = before;
+	summary_opaque_since(&x->s, &before, 10, &rules);
+	assert_state(x, VERDICT_UP);
+	x->s.opaque.tls = 3;
+	summary_opaque_since(&x->s, &before, 1000, &rules);
+	assert_int_equal(x->s.opaque.tls, 1);
+	assert_state(x, VERDICT_BLIND);
 }
 
 static void test_erroring(void **state)
@@ -476,7 +504,7 @@ int main(void)
 		T(test_blind_unknown),
 		T(test_blind_drops),
 		T(test_blind_tls),
-		T(test_blind_other),
+		T(test_blind_other), T(test_blind_in_a_window),
 		T(test_erroring),
 		T(test_erroring_by_close),
 		T(test_erroring_not),
