@@ -2,11 +2,13 @@
 """record and report: what was recorded says afterwards what was so, also of a part of it, also when the
 recorder was killed, the disk was full, the clock was set or the file is damaged."""
 import datetime
+import json
 import os
 import re
 import resource
 import signal
 import stat
+import threading
 import time
 
 import pytest
@@ -98,6 +100,30 @@ def test_like_a_trace(server, truth, tmp_path):
         client[key] = max(client[key], r.ms)
     for row in replayed:  # and none is longer than what a client saw
         assert row["total"] <= client[row["path"], row["status"], row["bytes_in"]] + reqscope.SLACK_MS, row
+
+
+def test_with_log_under_traffic(server, tmp_path):
+    """Both take what happens until the very end, and the same: a run that is ended in the middle of traffic."""
+    log, path, address = tmp_path / "log", tmp_path / "a.rec", server.address
+    over = threading.Event()
+
+    def drive():
+        while not over.is_set():
+            run_jobs(address, [Job("GET", "/fast")] * 20, Truth())
+    client = threading.Thread(target=drive)
+    client.start()
+    try:
+        with record(server, path, "--log", log, "--log-interval", 1) as scope:
+            wait_for(lambda: log.exists() and log.read_bytes().count(b"\n") > 200, "requests are logged")
+            scope.finish()
+    finally:
+        over.set()
+        client.join()
+    rows = [json.loads(line) for line in log.read_text().splitlines()]
+    ids = [r["id"] for r in rows if r["schema"] == "reqscope.trace/1" and r["event"] == "end"]
+    traced, _ = report(path, "--format", "trace")
+    assert [json.loads(line)["id"] for line in traced.splitlines()] == ids
+    assert summary(path)["requests"]["ok"] == len(ids)
 
 
 def test_privacy(server, truth, tmp_path):
