@@ -129,6 +129,10 @@ static int parse_options(struct options *o, const struct verb *verbs, int argc, 
 		return code;
 	if (!!o->n_pids + !!o->n_ports + !!o->unit + !!o->cgroup > 1 && (o->unit || o->cgroup))
 		return options_usage(o->verb, "--unit and --cgroup each stand alone: they name all of the target");
+	if (o->log.with && !o->log.to) {
+		snprintf(text, sizeof(text), "--%s goes with --log", o->log.with);
+		return options_usage(o->verb, text);
+	}
 	if (o->wait && o->n_pids)
 		return options_usage(o->verb, "--wait goes with --port or alone: a pid that is not there yet cannot "
 				      "be known");

@@ -40,6 +40,7 @@ struct options {
 	const char *from, *to; /* --from, --to as written: lib/instant.h */
 	struct {
 		const char *to; /* --log: "-", "syslog", "journald" or a file; NULL: no log */
+		const char *with; /* the last option given that goes with it, or NULL */
 		enum log_requests requests;
 		uint64_t interval; /* ns between summary lines */
 		uint64_t max_size; /* bytes, then the file is rotated; 0: never */

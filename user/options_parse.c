@@ -214,6 +214,8 @@ static int parse_log(struct options *o, size_t i, const char *arg)
 	unsigned word;
 	int code;
 
+	if (options_table[i].id != OPT_LOG)
+		o->log.with = options_table[i].name;
 	switch (options_table[i].id) {
 	case OPT_LOG_REQUESTS:
 		code = parse_word(o, i, arg, "all, problems, none", &word);

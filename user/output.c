@@ -13,6 +13,13 @@
 #include "exit.h"
 #include "lib/units.h"
 
+static bool is_regular(int fd)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && S_ISREG(st.st_mode);
+}
+
 static int open_file(const struct options *o)
 {
 	int fd = open(o->output, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -20,7 +27,8 @@ static int open_file(const struct options *o)
 	if (fd >= 0 || errno != EEXIST || !o->force)
 		return fd;
 	fd = open(o->output, O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-	if (fd >= 0 && (fchmod(fd, 0600) || ftruncate(fd, 0))) {
+	/* a device or a pipe is somebody else's: it is written to, its mode stays */
+	if (fd >= 0 && is_regular(fd) && (fchmod(fd, 0600) || ftruncate(fd, 0))) {
 		close(fd);
 		return -1;
 	}

@@ -4,6 +4,7 @@
  */
 #include "replay_priv.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 
 #include "exit.h"
 #include "lib/instant.h"
+#include "lib/units.h"
 
 /* --- the wall clock */
 
@@ -156,6 +158,39 @@ void replay_close(struct replay *r)
 	free(r->packed);
 	free(r->path);
 	free(r);
+}
+
+/* --- what a reader has to know */
+
+void replay_tell_gap(const struct replay *r, uint64_t from, uint64_t to)
+{
+	char words[UNITS_MAX];
+
+	if (!r->told && to > from + 1000000000u && to >= r->from)
+		fprintf(stderr,
+			"reqscope: %s: nothing was recorded for %s, before another run began\n",
+			r->path, units_duration(words, sizeof(words), (double)(to - from)));
+}
+
+void replay_tell_missing(struct replay *r)
+{
+	if (r->pass.failed)
+		fprintf(stderr, "reqscope: out of memory: some requests are in the ledger only\n");
+	if (r->pass.missing && !r->told)
+		fprintf(stderr,
+			"reqscope: %s: %" PRIu64
+			" requests ended in blocks that are not there; they "
+			"are unknown\n",
+			r->path, r->pass.missing);
+	r->told = true;
+}
+
+/* A summary of nothing would say that nothing happened. */
+int replay_tell_nothing(const struct replay *r)
+{
+	fprintf(stderr, "reqscope: %s: nothing of %s can be read: it is damaged before that\n",
+		r->path, r->from ? "that stretch of time" : "it");
+	return EXIT_RUNTIME;
 }
 
 /* --- names */

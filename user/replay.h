@@ -51,9 +51,9 @@ int replay_run(struct replay *r, const struct replay_callbacks *cb);
 const struct summary *replay_summary(struct replay *r);
 
 /*
- * Compares the deploys that the summary tells of, each with what came before it, and puts that into the
- * summary: replay_summary() is to be called anew. Reads the slice again when there are any. 0 or an
- * exit code after a message.
+ * Compares the deploys that the summary tells of, each with what came before it, and puts that into
+ * the summary: replay_summary() is to be called anew. Reads the slice again when there are any. 0
+ * or an exit code after a message.
  */
 int replay_compare_deploys(struct replay *r);
 
@@ -62,6 +62,10 @@ int replay_compare_deploys(struct replay *r);
 const char *replay_host(const struct replay *r);
 const char *replay_target(const struct replay *r);
 int64_t replay_wall_offset(const struct replay *r);
+
+/* --force would empty what -o names before it is read. 0, or an exit code after a message when it
+   is one of the verb's arguments, or a file in such a folder. */
+int replay_check_output(const struct options *o);
 
 /* Whether a file is a recording (or a folder of such), by its first bytes. */
 bool replay_is_recording(const char *path);

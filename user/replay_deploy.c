@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * replay_deploy.c - the deploys of a recording compared: what came after each with what came between
- * it and the one before, by the test of diff.
+ * replay_deploy.c - the deploys of a recording compared: what came after each with what came
+ * between it and the one before, by the test of diff.
  */
 #include "replay_priv.h"
 
@@ -15,6 +15,7 @@
    after all of them. */
 struct sides {
 	struct replay *replay;
+	uint64_t from;		     /* monotonic ns: the deploy before these; 0: there is none */
 	uint64_t at[REPLAY_DEPLOYS]; /* monotonic ns, ascending */
 	uint32_t n;
 	struct series *side[REPLAY_DEPLOYS + 1];
@@ -28,6 +29,8 @@ static void on_ended(void *ctx, const struct request *r)
 	uint64_t came = r->arrived ? r->arrived : r->seen;
 	uint32_t i = 0;
 
+	if (came < d->from)
+		return;
 	while (i < d->n && came >= d->at[i])
 		i++;
 	if (!d->side[i])
@@ -48,6 +51,7 @@ static void compare_side(struct sides *d, uint32_t i, const struct compare_rules
 	int64_t wall;
 
 	replay_span(r, &from, &to, &wall);
+	from = d->from > from ? d->from : from;
 	if (!d->side[i] || !d->side[i + 1])
 		return;
 	r->deploys[i].comparison =
@@ -75,6 +79,7 @@ static void find_deploys(struct sides *d, const struct summary *s)
 	struct replay *r = d->replay;
 	uint32_t first = s->n_deploys > REPLAY_DEPLOYS ? s->n_deploys - REPLAY_DEPLOYS : 0;
 
+	d->from = first ? s->deploys[first - 1].at_wall_ns - (uint64_t)s->wall_offset : 0;
 	for (uint32_t i = first; i < s->n_deploys; i++) {
 		r->deploys[d->n].at_wall_ns = s->deploys[i].at_wall_ns;
 		d->at[d->n++] = s->deploys[i].at_wall_ns - (uint64_t)s->wall_offset;

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -412,6 +413,33 @@ void replay_forget(struct replay *r)
 		free(r->files[i].path);
 	free(r->files);
 	free(r->walls);
+}
+
+/* --- what is written must not be what is read */
+
+static bool same_file(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+int replay_check_output(const struct options *o)
+{
+	const char *slash = o->output ? strrchr(o->output, '/') : NULL;
+	const char *name = slash ? slash + 1 : o->output;
+	char path[PATH_MAX];
+	bool same = false;
+
+	for (uint32_t i = 0; name && i < o->n_args && !same; i++) {
+		snprintf(path, sizeof(path), "%s/%s", o->args[i], name); /* a ring's */
+		same = same_file(o->args[i], o->output) || same_file(path, o->output);
+	}
+	if (!same)
+		return 0;
+	fprintf(stderr, "reqscope: %s is what is to be read; name another file for -o\n",
+		o->output);
+	return EXIT_USAGE;
 }
 
 /* --- is it one? */

@@ -107,8 +107,18 @@ struct replay {
 		struct comparison *comparison; /* owned; NULL: a side has no request */
 	} deploys[REPLAY_DEPLOYS];
 	uint32_t n_deploys;
-	uint64_t readable; /* of the file under way, up to when its facts could be read */
+	uint64_t readable; /* up to when facts could be read; 0: none */
+	bool cut;	   /* what comes after that is damaged, up to the end of the recording */
+	bool told;	   /* of gaps and of what is missing: it may be read several times */
 };
+
+/* --- replay.c: messages, each once however often the recording is read */
+
+/* Between `from` and `to` no run recorded. */
+void replay_tell_gap(const struct replay *r, uint64_t from, uint64_t to);
+void replay_tell_missing(struct replay *r);
+/* Damage left nothing of the slice; an exit code. */
+int replay_tell_nothing(const struct replay *r);
 
 /* --- replay_files.c */
 

@@ -10,12 +10,11 @@
 #include "replay_priv.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "exit.h"
-#include "lib/units.h"
+#include "filter.h"
 
 /* Numbers from a file may be anything: no overflow of signed numbers. */
 static void add(int64_t *to, int64_t n)
@@ -32,22 +31,7 @@ static uint64_t end_of(const struct request *q)
 
 bool replay_wants(const struct replay *r, const struct request *q)
 {
-	return !r->o->route || (q->route && route_glob(r->o->route, route_final(q->route)));
-}
-
-/* Those of --slow and --status, as `trace` has them. */
-static bool wanted_line(const struct options *o, const struct request *q)
-{
-	struct phases p;
-
-	if (o->status && !(q->status_seen && options_status_match(o->status, q->status)))
-		return false;
-	if (!o->slow_ns)
-		return true;
-	request_phases(q, &p);
-	if (p.total >= 0)
-		return (uint64_t)p.total >= o->slow_ns;
-	return p.abandoned >= 0 && (uint64_t)p.abandoned >= o->slow_ns;
+	return filter_route(r->o, q);
 }
 
 /* --- the list of open requests, oldest first; each has room for its request, also those beyond it
@@ -208,7 +192,7 @@ static void on_end(void *ctx, const struct request *q)
 	}
 	if (stats_end(r->stats, q))
 		r->pass.failed = true;
-	if (r->pass.cb->ended && wanted_line(r->o, q))
+	if (r->pass.cb->ended && filter_line(r->o, q))
 		r->pass.cb->ended(r->pass.cb->ctx, q);
 }
 
@@ -297,16 +281,6 @@ static void count_missing(struct replay *r, int64_t begun, int64_t ended, uint64
 	l->unknown += (uint64_t)ended;
 }
 
-static void tell_gap(const struct replay *r, uint64_t from, uint64_t to)
-{
-	char words[UNITS_MAX];
-
-	if (to > from + 1000000000u && to >= r->from)
-		fprintf(stderr,
-			"reqscope: %s: nothing was recorded for %s, before another run began\n",
-			r->path, units_duration(words, sizeof(words), (double)(to - from)));
-}
-
 /* What was open when a run ended has an end that nobody saw. */
 static void close_run(struct replay *r, uint64_t t)
 {
@@ -332,7 +306,7 @@ static void enter_run(struct replay *r, const struct replay_file *f, const struc
 		return;
 	p->from_start = b->number == 0;
 	if (p->any) {
-		tell_gap(r, p->latest, b->first);
+		replay_tell_gap(r, p->latest, b->first);
 		close_run(r, b->first);
 	} else {
 		p->begun = b->begun;
@@ -432,7 +406,7 @@ static int read_block(struct replay *r, struct replay_file *f, int fd,
 	enter_block(r, b);
 	if (!err)
 		err = replay_facts(r, f, fd, b, at, &sink);
-	if (!err)
+	if (!err && b->last > r->readable)
 		r->readable = b->last;
 	return err;
 }
@@ -464,6 +438,7 @@ static void cut_span(struct replay *r, uint32_t file)
 		if (r->files[i].blocks)
 			return;
 	r->last = r->readable;
+	r->cut = true;
 }
 
 static int read_files(struct replay *r)
@@ -473,8 +448,8 @@ static int read_files(struct replay *r)
 	uint64_t at = f ? r->pass.early.at : RECFILE_HEAD_SIZE;
 	int err = 0;
 
+	r->readable = 0;
 	for (; i < r->n_files && err >= 0 && !r->pass.done; i++) {
-		r->readable = r->first;
 		err = replay_blocks(r, &r->files[i], at, read_block);
 		if (err == -EILSEQ) { /* told; the next file goes on */
 			cut_span(r, i);
@@ -497,13 +472,8 @@ int replay_run(struct replay *r, const struct replay_callbacks *cb)
 	r->pass.cb = &none;
 	if (err)
 		return fail(r, err);
-	if (r->pass.failed)
-		fprintf(stderr, "reqscope: out of memory: some requests are in the ledger only\n");
-	if (r->pass.missing)
-		fprintf(stderr,
-			"reqscope: %s: %" PRIu64
-			" requests ended in blocks that are not there; they "
-			"are unknown\n",
-			r->path, r->pass.missing);
+	if (r->cut && (r->last < r->from || r->last < r->first))
+		return replay_tell_nothing(r);
+	replay_tell_missing(r);
 	return 0;
 }

@@ -131,7 +131,7 @@ static void on_process(struct session *s, const struct rs_ev_proc *e)
 		target_join(&s->target, e->h.tgid, on_joined, s);
 		break;
 	case RS_PROC_EXIT:
-		target_gone(&s->target, e->h.tgid);
+		target_gone(&s->target, e->h.tgid, e->h.ts + (uint64_t)s->wall_offset);
 		deploys_exit(s, e->h.tgid, (int)e->other, e->h.ts);
 		capture_forget_process(s->capture, e->h.tgid);
 		s->sweep = e->h.ts + SWEEP_NS;
@@ -275,13 +275,18 @@ static int check_privileges(void)
 	return exit_of(err);
 }
 
+static bool interrupted(void *ctx)
+{
+	return session_signalled(ctx);
+}
+
 static int attach(struct session *s, const struct options *o)
 {
 	int code = check_privileges();
 
 	if (code)
 		return code;
-	code = target_find(&s->target, o, s->signal_fd);
+	code = target_find(&s->target, o, s->signal_fd, interrupted, s);
 
 	s->started = session_now();
 	stats_reset(s->total, s->started);
@@ -329,6 +334,12 @@ int session_open(struct session **out, const struct options *o, const struct ses
 	if (!code || (code == EXIT_TARGET && target_follows(&s->target)))
 		session_log_start(s);
 	return code;
+}
+
+void session_end(struct session *s)
+{
+	if (s)
+		session_log_close(s);
 }
 
 void session_close(struct session *s)

@@ -34,6 +34,10 @@ struct session_callbacks {
  * stderr. With --port and nobody there the session exists and session_summary() tells `down`.
  */
 int session_open(struct session **out, const struct options *o, const struct session_callbacks *cb);
+/* Writes the log's last line, for which events are taken once more: after it, no callback is called. For
+   callers whose callbacks feed what needs the session's routes until it is closed. NULL is allowed. */
+void session_end(struct session *s);
+/* The same, and frees all. */
 void session_close(struct session *s);
 
 /* Runs until the duration is over, a signal ends it, the target has gone or a callback says so.

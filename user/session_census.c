@@ -56,19 +56,29 @@ void session_census(struct session *s)
 	census_once(s);
 }
 
+/* Its place in the list. At the bound the one that was not met for the longest time makes room: live ones
+   are met in each summary. */
+static uint32_t turned_away_place(struct session *s, uint64_t id)
+{
+	uint32_t i = 0, oldest = 0;
+
+	for (; i < s->n_turned_away && s->turned_away[i].id != id; i++)
+		if (s->turned_away[i].met < s->turned_away[oldest].met)
+			oldest = i;
+	return i < SESSION_MAX_LISTENERS ? i : oldest;
+}
+
 uint32_t session_turned_away(struct session *s, const struct rs_ev_listen *e, bool at_start)
 {
-	uint32_t i = 0;
+	uint32_t i = turned_away_place(s, e->h.conn);
 
-	while (i < s->n_turned_away && s->turned_away[i].id != e->h.conn)
-		i++;
-	if (i == SESSION_MAX_LISTENERS)
-		return 0;
-	if (i == s->n_turned_away) { /* one that came later has turned nobody away before */
+	if (i == s->n_turned_away)
+		s->n_turned_away++;
+	if (s->turned_away[i].id != e->h.conn) { /* one that came later has turned nobody away before */
 		s->turned_away[i].id = e->h.conn;
 		s->turned_away[i].drops = at_start ? e->drops : 0;
-		s->n_turned_away++;
 	}
+	s->turned_away[i].met = session_now();
 	return e->drops - s->turned_away[i].drops;
 }
 

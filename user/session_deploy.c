@@ -281,6 +281,11 @@ void deploys_ended(struct session *s, const struct request *r)
 
 /* --- the summary's part */
 
+uint32_t deploys_count(const struct session *s)
+{
+	return generations_current(s->deploys->generations);
+}
+
 static void fill_side(struct summary_deploy_side *side, const struct generation *g)
 {
 	*side = (struct summary_deploy_side){

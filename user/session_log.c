@@ -16,13 +16,14 @@
 /* What counts since the start of the run, at the begin of the interval. */
 struct seen {
 	uint64_t events, dropped, unattributed_drops, routes_overflow;
-	uint64_t tls, http2, proxy, other;
+	struct summary_opaque opaque;
 	uint64_t not_http, late_attached, evicted;
 };
 
 struct log_state {
 	struct snapshot *snapshot; /* its own: the verb may hold a summary of the session's */
 	struct seen seen;
+	uint32_t deploys; /* told so far */
 	bool started;
 };
 
@@ -69,21 +70,21 @@ static void count_anew(struct summary *sum, struct seen *seen)
 	sum->tracer.unattributed_drops =
 		rise(&seen->unattributed_drops, sum->tracer.unattributed_drops);
 	sum->tracer.routes_overflow = rise(&seen->routes_overflow, sum->tracer.routes_overflow);
-	sum->opaque.tls = rise(&seen->tls, sum->opaque.tls);
-	sum->opaque.http2 = rise(&seen->http2, sum->opaque.http2);
-	sum->opaque.proxy = rise(&seen->proxy, sum->opaque.proxy);
-	sum->opaque.other = rise(&seen->other, sum->opaque.other);
 	l->not_http = rise(&seen->not_http, l->not_http);
 	l->late_attached = rise(&seen->late_attached, l->late_attached);
 	l->evicted = rise(&seen->evicted, l->evicted);
 }
 
-static void leave_earlier_deploys(struct summary *sum)
+/* By their number: one began to start in one interval and may have taken over in a later one. */
+static void leave_earlier_deploys(struct session *s, struct summary *sum)
 {
-	while (sum->n_deploys && sum->deploys->at_wall_ns < sum->start_wall_ns) {
-		sum->deploys++;
-		sum->n_deploys--;
-	}
+	uint32_t all = deploys_count(s), fresh = all - s->log_state->deploys;
+
+	s->log_state->deploys = all;
+	if (fresh >= sum->n_deploys)
+		return;
+	sum->deploys += sum->n_deploys - fresh;
+	sum->n_deploys = fresh;
 }
 
 /* In memory of its own: the verb may hold a summary that it asked for. */
@@ -101,6 +102,23 @@ static struct summary *summarise(struct session *s, struct stats *stats)
 	return sum;
 }
 
+/* For the verdict the whole run may count; in the line it is what came in the interval, so that
+   lines add up. */
+static void decide(struct session *s, struct summary *sum)
+{
+	struct summary_opaque all = sum->opaque, *seen = &s->log_state->seen.opaque;
+
+	summary_opaque_since(sum, seen, s->total->ledger.started, &s->options->rules);
+	verdict_decide(sum, &s->options->rules);
+	sum->opaque = (struct summary_opaque){
+		.tls = all.tls - seen->tls,
+		.http2 = all.http2 - seen->http2,
+		.proxy = all.proxy - seen->proxy,
+		.other = all.other - seen->other,
+	};
+	*seen = all;
+}
+
 static void log_interval(struct session *s)
 {
 	struct summary *sum = summarise(s, log_stats(s->log));
@@ -110,8 +128,8 @@ static void log_interval(struct session *s)
 		return;
 	}
 	count_anew(sum, &s->log_state->seen);
-	leave_earlier_deploys(sum);
-	verdict_decide(sum, &s->options->rules);
+	leave_earlier_deploys(s, sum);
+	decide(s, sum);
 	log_summary(s->log, sum);
 }
 
@@ -129,11 +147,13 @@ void session_log_close(struct session *s)
 	if (s->log && s->log_state && s->log_state->started)
 		log_interval(s);
 	log_close(s->log);
+	s->log = NULL;
 	if (s->log_state) {
 		s->snapshot = s->log_state->snapshot;
 		snapshot_free(s);
 		s->snapshot = shown;
 		free(s->log_state);
+		s->log_state = NULL;
 	}
 }
 

@@ -29,7 +29,7 @@ struct session {
 	struct stats *total; /* since the start */
 	struct window *window; /* NULL: summaries are since the start */
 	struct {		 /* what listeners had turned away before tracing began */
-		uint64_t id;
+		uint64_t id, met; /* when last, monotonic ns */
 		uint32_t drops;
 	} turned_away[SESSION_MAX_LISTENERS];
 	uint32_t n_turned_away;
@@ -65,6 +65,8 @@ void window_advance(struct session *s, uint64_t now);
 /* What a summary is about, up to s->now: made anew by each call, freed by the next. NULL when out of
    memory. Only after session_slide(). */
 struct stats *window_merge(struct session *s);
+/* Counts what spoke something else than HTTP since the window of this summary began. */
+void window_opaque(struct session *s, struct summary *sum);
 void window_free(struct window *w);
 /* session_saturation.c: the first look, that later ones are compared with; 0 or -ENOMEM. Then how
    things are, over the last window_ns or since the start (0). */
@@ -94,6 +96,7 @@ void deploys_ended(struct session *s, const struct request *r);
 void deploys_look(struct session *s);
 void deploys_serving(struct session *s);
 void deploys_fill(struct session *s, struct summary *sum);
+uint32_t deploys_count(const struct session *s); /* so far */
 int snapshot_new(struct session *s);
 void snapshot_free(struct session *s);
 

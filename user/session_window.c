@@ -10,6 +10,13 @@
 #include "core/sliding.h"
 
 #define SECOND 1000000000ULL
+#define MARKS  1024 /* seconds; more than a window may have */
+
+/* What had spoken something else than HTTP when a second began. */
+struct mark {
+	uint64_t at;
+	struct summary_opaque opaque;
+};
 
 struct window {
 	struct sliding *sliding;
@@ -17,6 +24,9 @@ struct window {
 	unsigned wanted; /* seconds in a summary, 0: all since the start */
 	struct stats *merged;
 	struct history history;
+	struct mark marks[MARKS];
+	unsigned n_marks; /* ever made */
+	uint64_t due;	  /* the next one */
 };
 
 int session_slide(struct session *s, unsigned seconds)
@@ -27,6 +37,7 @@ int session_slide(struct session *s, unsigned seconds)
 	if (!w)
 		return -ENOMEM;
 	w->keep = w->wanted = seconds;
+	w->due = s->started + SECOND;
 	w->sliding = sliding_new(seconds, s->started);
 	return w->sliding ? 0 : -ENOMEM;
 }
@@ -56,8 +67,43 @@ bool window_slides(const struct session *s)
 	return s->window && s->window->wanted;
 }
 
+static struct summary_opaque opaque_now(const struct session *s)
+{
+	const struct tracer_counts *c = tracer_counts(s->tracer);
+
+	return (struct summary_opaque){
+		.tls = c->tls, .http2 = c->http2, .proxy = c->proxy, .other = c->other};
+}
+
+static void mark(struct session *s, uint64_t now)
+{
+	struct window *w = s->window;
+	uint64_t over;
+
+	if (now < w->due)
+		return;
+	over = (now - w->due) / SECOND;
+	w->marks[w->n_marks++ % MARKS] = (struct mark){w->due + over * SECOND, opaque_now(s)};
+	w->due += (over + 1) * SECOND;
+}
+
+/* The youngest mark from before the window, or none: then all are of it. */
+void window_opaque(struct session *s, struct summary *sum)
+{
+	static const struct summary_opaque none;
+	const struct window *w = s->window;
+	unsigned kept = w->n_marks < MARKS ? w->n_marks : MARKS, i = 1;
+
+	while (i <= kept && w->marks[(w->n_marks - i) % MARKS].at > sum->stats->from)
+		i++;
+	summary_opaque_since(sum, i <= kept ? &w->marks[(w->n_marks - i) % MARKS].opaque : &none,
+			     s->total->ledger.started, &s->options->rules);
+}
+
 void window_advance(struct session *s, uint64_t now)
 {
+	if (s->window)
+		mark(s, now);
 	if (s->window && sliding_advance(s->window->sliding, now, &s->window->history))
 		s->failed = true;
 }

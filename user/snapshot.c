@@ -259,6 +259,8 @@ struct summary *session_summary_of(struct session *s, struct stats *own)
 	deploys_fill(s, sum);
 	look_at_workers(s, n);
 	look_at_tracer(s, n, st);
+	if (sum->overall)
+		window_opaque(s, sum);
 	session_saturation(s, own || sum->overall ? s->now - st->from : 0, &sum->saturation);
 	sum->target.pids = n->pids;
 	sum->target.ports = n->ports;

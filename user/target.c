@@ -223,30 +223,32 @@ static void name_target(struct target *t, const struct options *o)
 
 static int nothing(const struct options *o, int code)
 {
+	const char *hint = o->wait ? "" : " (--wait waits for it)";
+
 	if (code != EXIT_TARGET || o->n_pids)
 		return code;
 	if (o->n_ports)
-		fprintf(stderr, "reqscope: nothing listens on port %u (--wait waits for it)\n",
-			o->ports[0]);
+		fprintf(stderr, "reqscope: nothing listens on port %u%s\n", o->ports[0], hint);
 	else if (o->unit || o->cgroup)
-		fprintf(stderr, "reqscope: %s %.200s%s (--wait waits for it)\n",
+		fprintf(stderr, "reqscope: %s %.200s%s%s\n",
 			o->unit ? "no control group of a unit is called" : "there is no process in control group",
-			group_name(o), o->unit ? ", or no process is in it" : ", or no such group");
+			group_name(o), o->unit ? ", or no process is in it" : ", or no such group", hint);
 	else
 		fprintf(stderr, "reqscope: no Python web server (uvicorn, gunicorn, hypercorn, daphne, "
 				"granian) listens on this host; name one with -p PID or --port N\n");
 	return code;
 }
 
-int target_find(struct target *t, const struct options *o, int signal_fd)
+int target_find(struct target *t, const struct options *o, int signal_fd, bool (*interrupted)(void *ctx),
+		void *ctx)
 {
 	struct pollfd signals = {signal_fd, POLLIN, 0};
 	int code;
 
 	*t = (struct target){.options = o};
 	while ((code = find_once(t, o)) == EXIT_TARGET && o->wait && !o->n_pids)
-		if (poll(&signals, 1, o->unit || o->cgroup ? WAIT_UNIT_MS : WAIT_MS))
-			break; /* interrupted */
+		if (poll(&signals, 1, o->unit || o->cgroup ? WAIT_UNIT_MS : WAIT_MS) && interrupted(ctx))
+			break;
 	name_target(t, o);
 	if (code)
 		return nothing(o, code);
@@ -320,14 +322,14 @@ static uint64_t wall_now(void)
 	return (uint64_t)t.tv_sec * 1000000000ULL + (uint64_t)t.tv_nsec;
 }
 
-void target_gone(struct target *t, uint32_t pid)
+void target_gone(struct target *t, uint32_t pid, uint64_t until)
 {
 	struct process *p = target_process(t, pid);
 
 	if (!p || !p->alive)
 		return;
 	p->alive = p->listens = false;
-	p->until = wall_now();
+	p->until = until ? until : wall_now();
 }
 
 bool target_alive(const struct target *t)
@@ -342,7 +344,7 @@ void target_refresh(struct target *t)
 {
 	for (uint32_t i = 0; i < t->n_processes; i++)
 		if (t->processes[i].alive && !proc_alive(t->processes[i].pid))
-			target_gone(t, t->processes[i].pid);
+			target_gone(t, t->processes[i].pid, 0);
 }
 
 bool target_follows(const struct target *t)

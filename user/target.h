@@ -13,7 +13,7 @@
 struct process {
 	uint32_t pid, ppid;
 	uint64_t since; /* wall clock, ns: its fork, or its last exec that was seen */
-	uint64_t until; /* the same, when it was noticed that it has ended; 0: it lives */
+	uint64_t until; /* the same, its end, or when that was noticed; 0: it lives */
 	bool alive;
 	bool listens; /* at the last census */
 	bool version_read;
@@ -37,14 +37,17 @@ struct target {
 /*
  * Finds what the options name, or the one server that listens here. 0 or an exit code after a message
  * on stderr. With --port and nobody listening EXIT_TARGET, and t names the port all the same.
- * --wait is given up when signal_fd becomes readable. o must outlive t.
+ * With --wait, whenever signal_fd is readable `interrupted` reads it, and tells whether to give up. o must
+ * outlive t.
  */
-int target_find(struct target *t, const struct options *o, int signal_fd);
+int target_find(struct target *t, const struct options *o, int signal_fd, bool (*interrupted)(void *ctx),
+		void *ctx);
 void target_free(struct target *t);
 
 /* A process is there (again); reads from /proc what can be read. */
 struct process *target_add(struct target *t, uint32_t pid);
-void target_gone(struct target *t, uint32_t pid);
+/* until: when it ended, wall clock, ns; 0: it is only known that it has. */
+void target_gone(struct target *t, uint32_t pid, uint64_t until);
 bool target_alive(const struct target *t);
 /* Looks whether processes still live, for deaths whose event was lost. */
 void target_refresh(struct target *t);

@@ -53,6 +53,8 @@ def refused(code, *args, says=(), **kw):
     (("trace", "--status", "9xx"), "9xx"),
     (("trace", "--slow", "fast"), "fast"),
     (("summary", "stray"), "stray"),
+    (("summary", "--log-interval", "5"), "--log"),
+    (("record", "--log-keep", "3", "-o", "x"), "--log"),
 ], ids=lambda v: "_".join(v) if isinstance(v, tuple) else "")
 def test_usage(args, says):
     assert refused(USAGE, *args, says=[says]) == b""

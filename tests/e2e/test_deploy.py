@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Deployments: new generations of workers are noticed, told from crashes, compared with the one before;
 and whom --port, --unit and --cgroup follow."""
+import datetime
+import json
 import os
 import re
 import shutil
@@ -27,12 +29,12 @@ class Service:
     """A server of tests/apps/deploy.py in a working directory of its own."""
 
     def __init__(self, where, port=None, workers=0, cgroup=None, prefix=(), app="deploy:app", age="debian",
-                 supervisor="gunicorn", **env):
+                 supervisor="gunicorn", before=("uvicorn",), **env):
         self.dir, self.port, self.prefix = where, port or free_port("127.0.0.1"), prefix
         self.address, self.workers = ("127.0.0.1", self.port), workers
         self.log = os.path.join(where, "server.log")
         own = supervisor == "gunicorn" and workers
-        argv = [*prefix, PYTHON[age], "-m", *(self._gunicorn(app) if own else self._uvicorn(app))]
+        argv = [*prefix, PYTHON[age], "-m", *(self._gunicorn(app) if own else self._uvicorn(before, app))]
         env = {k: v for k, v in os.environ.items() if k not in VARIABLES} | \
             {"PYTHONPATH": APPS, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONWARNINGS": "ignore"} | env
         enter = cgroup and (lambda: open(os.path.join(cgroup, "cgroup.procs"), "w").write("0"))
@@ -41,8 +43,8 @@ class Service:
                                          preexec_fn=enter)
         self.pid = self.proc.pid
 
-    def _uvicorn(self, app):
-        return ["uvicorn", app, "--port", str(self.port), "--no-access-log", "--log-level", "error",
+    def _uvicorn(self, before, app):
+        return [*before, app, "--port", str(self.port), "--no-access-log", "--log-level", "error",
                 *(["--workers", str(self.workers)] if self.workers else [])]
 
     def _gunicorn(self, app):
@@ -184,6 +186,38 @@ def versions(s):
 # --- what is a deploy, and what it did
 
 
+def stamp(text):
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def test_log_tells_each_once(start, tmp_path):
+    """The process of a deploy starts in one interval and takes over in the next: it is told all the same."""
+    log, a = tmp_path / "log", start(APP_VERSION="1").ready()
+    with reqscope.summary("--port", a.port, "--log", log, "--log-requests", "none", "--log-interval", 1) as scope:
+        for version in ("2", "3", "4"):
+            a.stop()
+            a = start(port=a.port, APP_VERSION=version, prefix=("sh", "-c", 'sleep 1.5; exec "$0" "$@"')).ready()
+            wait_for(lambda: version in [after for _, after in told(log)], "the log tells of it")
+        s = reqscope.parse_summary(scope.finish())
+    assert told(log) == [(d["before"]["version"], d["after"]["version"]) for d in s["deploys"]] == \
+        [("1", "2"), ("2", "3"), ("3", "4")]
+
+
+def told(log):
+    """The deploys in whole lines of a log."""
+    with open(log) as f:
+        rows = [json.loads(line) for line in f if line.endswith("\n")]
+    return [(d["before"].get("version"), d["after"].get("version")) for row in rows for d in row["deploys"]]
+
+
+def test_name_has_no_option(start):
+    """A server is called by its application, never by what a header or an address is set to."""
+    quiet = ("uvicorn", "--header", "Token:s3cret", "--header", "X: s3cret")
+    a = start(app="deploy:app", before=quiet).ready()
+    s = reqscope.parse_summary(reqscope.run("summary", "--format", "json", "-p", a.pid, "-d", 0.2).stdout)
+    assert s["target"]["name"] == "uvicorn deploy:app"
+
+
 def test_slower_version(start):
     """A new version on the same port: named, counted, and its slow route found; on the screen too."""
     old, new = Truth(), Truth()
@@ -206,8 +240,9 @@ def test_slower_version(start):
     assert worse["p50"]["before"] < 30 <= worse["p50"]["after"] and worse["p50"]["p"] < 0.01
     assert any("since the deploy at" in r and "/orders/{id}" in r for r in s["verdict"]["reasons"]), s["verdict"]
     assert versions(s)[a.pid] == "1.4.2" and versions(s)[b.pid] == "1.4.3"
-    assert next(g for g in s["target"]["generations"] if g["pid"] == a.pid)["until"] <= \
-        next(g for g in s["target"]["generations"] if g["pid"] == b.pid)["since"]
+    lived = {g["pid"]: g for g in s["target"]["generations"]}
+    # an end is known exactly, a start in clock ticks of 10 ms
+    assert stamp(lived[a.pid]["until"]) < stamp(lived[b.pid]["since"]) + datetime.timedelta(milliseconds=10)
     assert re.search(r"^deploy +\d\d:\d\d:\d\d UTC +1\.4\.2 -> 1\.4\.3 +pid %d -> %d" % (a.pid, b.pid), text, re.M), text
     assert re.search(r"^ +worse: .*/orders/\{id\}", text, re.M), text
 

@@ -75,7 +75,12 @@ def test_same_as_trace(server, truth, tmp_path):
         out.read_bytes()
 
 
-def test_encrypted(server, connect, truth, tmp_path):
+def whole(path):
+    """Its lines but for one that is being written."""
+    return path.read_bytes().rpartition(b"\n")[0] + b"\n"
+
+
+def test_encrypted(server, truth, tmp_path):
     """A connection that speaks TLS is counted once; as long as nothing else comes, no interval is called idle."""
     log = tmp_path / "log"
     with reqscope.Reqscope("top", "-p", server.pid, "--window", "1", "--log", log, "--log-interval", 1) as scope:
@@ -85,13 +90,11 @@ def test_encrypted(server, connect, truth, tmp_path):
             first = lines_in(log)
             wait_for(lambda: lines_in(log) >= first + 3, "three more intervals", 30)
         run_jobs(server.address, [Job("GET", "/fast") for _ in range(100)], truth)
-        seen = lines_in(log)
-        wait_for(lambda: len(intervals(parse_file(log))) > 2 and
-                 intervals(parse_file(log))[-1]["verdict"]["state"] == "idle", "nothing comes any more", 30)
+        wait_for(lambda: intervals(parse(whole(log)))[-1]["verdict"]["state"] == "idle", "nothing comes any more", 30)
         wait_for(lambda: b"IDLE" in scope.out.bytes().split(b"UP ")[-1], "the screen says so too", 30)
         scope.finish()
     rows = parse_file(log)
-    assert [r["verdict"]["state"] for r in intervals(rows[first - 1:first + 3])] == ["blind"] * 4, seen
+    assert [r["verdict"]["state"] for r in intervals(rows[first - 1:first + 3])] == ["blind"] * 4
     assert sum(r["tracer"]["opaque"]["tls"] for r in intervals(rows)) == 1
 
 
@@ -225,6 +228,21 @@ def test_sighup(server, logged, truth, tmp_path):
         scope.finish()
     rows = [row for path in (f"{old}0", f"{old}1", f"{old}2", log) for row in parse_file(path)]
     assert keys(requests(rows)) == wanted(truth) and not dropped(rows)
+
+
+def test_sighup_while_waiting(tmp_path):
+    """Whoever waits for a target goes on waiting; another signal ends it."""
+    log = tmp_path / "log"
+    with reqscope.Reqscope("summary", "--port", free_port("127.0.0.1"), "--wait", "-d", 60, "--log", log, attach=False) as scope:
+        for again in range(2):
+            wait_for(log.exists, "the log is there")
+            log.rename(f"{log}.{again}")
+            scope.proc.send_signal(signal.SIGHUP)
+        wait_for(log.exists, "the log is opened anew")
+        scope.proc.send_signal(signal.SIGTERM)
+        assert scope.wait()[0] == 5
+    assert intervals(parse_file(log))[-1]["verdict"]["state"] == "down"
+    assert "--wait" not in scope.stderr(), "it was given"
 
 
 def test_sighup_without_a_log(server):

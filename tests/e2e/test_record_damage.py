@@ -62,7 +62,8 @@ def test_window_ends_where_the_damage_begins(whole, tmp_path):
 
 
 def test_slices_around_the_damage(whole, tmp_path):
-    """What lies before it is told; of what lies behind it nothing is, rather than something that is wrong."""
+    """What lies before it is told, and what lies behind it if it is asked for alone; of the damage itself
+    nothing is, rather than something that is wrong."""
     found = recording.blocks(whole)
     bad = middle(found)
     path = write(tmp_path / "flip.rec", flipped(whole, bad))
@@ -70,9 +71,13 @@ def test_slices_around_the_damage(whole, tmp_path):
     edge = found[found.index(bad) - 1].last
     over = summary(path, "--from", f"+{(edge - begin) / 2e9:.6f}s", "--to", "+1h", quiet=False)
     assert over["window"]["seconds"] == pytest.approx((edge - begin) / 2e9, abs=1e-3)
+    inside = f"+{(bad.first - begin) / 1e9 + 0.001:.6f}s"
     for format in ("json", "text", "html", "trace"):
-        out, err = report(path, "--format", format, "--from", f"+{(found[-1].first - begin) / 1e9:.6f}s", code=1)
-        assert out == b"" and "can be read" in err, (format, out, err)
+        out, err = report(path, "--format", format, "--from", inside, code=1)
+        assert out == b"" and "nothing of that stretch of time can be read" in err, (format, out, err)
+    assert found.index(bad) < len(found) - 2
+    behind = summary(path, "--from", f"+{(found[-1].first - begin) / 1e9 + 0.001:.6f}s")
+    assert behind["requests"]["started"] == found[-1].requests == 0 and behind["window"]["seconds"] > 0
 
 
 def test_first_block_damaged(whole, tmp_path):
@@ -80,7 +85,7 @@ def test_first_block_damaged(whole, tmp_path):
     path = write(tmp_path / "flip.rec", flipped(whole, found[0]))
     for format in ("json", "text", "html", "trace"):
         out, err = report(path, "--format", format, code=1)
-        assert out == b"" and "can be read" in err, (format, out, err)
+        assert out == b"" and "nothing of it can be read" in err, (format, out, err)
 
 
 def parts(whole, folder, n=3):
@@ -122,14 +127,26 @@ def test_damaged_last_file_of_a_ring(whole, tmp_path, index):
     check_part(summary(tmp_path / "ring", quiet=False), found, len(found) - len(made[2][1]) + index)
 
 
+def test_what_is_read_is_not_overwritten(whole, tmp_path):
+    """Not with --force either: -o would empty the recording before it is read."""
+    path = write(tmp_path / "whole.rec", whole)
+    made = parts(whole, tmp_path / "ring")
+    for args in (("report", path, "-o", path), ("diff", path, path, "-o", path),
+                 ("report", tmp_path / "ring", "-o", made[0][0])):
+        done = reqscope.run(*args, "--force")
+        assert done.returncode == 2 and b"is what is to be read" in done.stderr, (args, done.stderr)
+    assert path.read_bytes() == whole and recording.blocks(made[0][0].read_bytes()) == made[0][1]
+
+
 # --- a deploy
+
 
 def orders(ms):
     return [Job("GET", f"/sleep/{ms}", "/sleep/{id}") for _ in range(400)]
 
 
 def test_deploy_in_a_report(launch, truth, tmp_path):
-    """The report compares the two versions as diff does, and says the damage only once though it reads twice."""
+    """The report compares the two versions as diff does, and reads it again without saying anything twice."""
     path, old = tmp_path / "deploy.rec", launch(Stack(tag="before"))
     with reqscope.Reqscope("record", "--port", old.port, "-o", path) as scope:
         run_jobs(old.address, orders(5), truth, threads=8)
@@ -138,11 +155,11 @@ def test_deploy_in_a_report(launch, truth, tmp_path):
         run_jobs(new.address, orders(60), truth, threads=8)
         scope.finish()
     (d,) = summary(path)["deploys"]
-    (slower,) = [c for c in d["comparison"]["changes"] if c.get("route") == "/sleep/{id}" and c["metric"] == "p50"]
+    (slower,) = [c for c in d["comparison"]["changes"] if c.get("route", "").startswith("/sleep/") and c["metric"] == "p50"]
     assert d["comparison"]["worse"] and slower["worse"] and slower["before"] < 60 <= slower["after"]
     done = reqscope.run("diff", path, "--format", "json")
     assert done.returncode == 1 and not done.stderr
-    (same,) = [r["p50"] for r in json.loads(done.stdout)["routes"] if r["route"] == "/sleep/{id}"]
+    (same,) = [r["p50"] for r in json.loads(done.stdout)["routes"] if r["route"].startswith("/sleep/")]
     assert {k: same[k] for k in ("before", "after", "worse")} == {k: slower[k] for k in ("before", "after", "worse")}
     assert b"worse: " in report(path)[0]
     part = summary(path, "--route", "/nothing/*")

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "../../user/core/compare.h"
+#include "../../user/core/compare_test.h"
 
 static struct request answered(struct route *to, uint64_t at, uint64_t total, unsigned status)
 {
@@ -305,6 +306,61 @@ static void words_are_cut_where_there_is_no_room(void **state)
 	series_free(b);
 }
 
+/* Totals that rise by a quarter while they are watched, in each of n requests, and scatter a bit.
+ */
+static void drift(struct series *s, struct route *to, unsigned n, double ms)
+{
+	for (unsigned i = 0; i < n; i++) {
+		double total = ms * 1e6 * (1 + 0.25 * i / n + 0.4 * (i * 7919 % 997) / 997.0);
+		struct request r = answered(to, UINT64_C(1000000000) * 100 + i * UINT64_C(1000000),
+					    (uint64_t)total, 200);
+
+		assert_int_equal(series_add(s, &r), 0);
+	}
+}
+
+/* Ranks alone would leave it open: they tell ten times no better than the drift. */
+static void a_drift_does_not_hide_what_is_far_apart(void **state)
+{
+	static const struct {
+		double ms;
+		bool worse;
+	} after[] = {{10, false}, {100, true}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(after) / sizeof(*after); i++) {
+		struct series *a = series_new(), *b = series_new();
+		struct comparison *c;
+
+		drift(a, &routes[0], 400, 10);
+		drift(b, &routes[0], 400, after[i].ms);
+		c = compare_two(a, b, 0.05);
+		assert_int_equal(row_of(c, 1)->change[COMPARE_P50].worse, after[i].worse);
+		comparison_free(c);
+		series_free(a);
+		series_free(b);
+	}
+}
+
+static void far_apart_needs_batches(void **state)
+{
+	struct test_side a = {.n = 0}, b = {.n = 100};
+
+	(void)state;
+	for (uint32_t i = 0; i < b.n; i++)
+		b.cell[i] = (struct test_cell){4, 4 * (100 + i % 2)};
+	assert_false(test_apart(&a, &b));
+	a.n = 24; /* two large ones */
+	for (uint32_t i = 0; i < SERIES_BATCHES; i++)
+		a.cell[i] = (struct test_cell){4, 4.0 * i / 100};
+	assert_false(test_apart(&a, &b));
+	a.n = 100;
+	assert_true(test_apart(&a, &b) && test_apart(&b, &a));
+	for (uint32_t i = 0; i < b.n; i++) /* as far apart as either moves */
+		b.cell[i].sum = 4.0 * (i + 200) / 100;
+	assert_false(test_apart(&a, &b) || test_apart(&b, &a));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -315,6 +371,8 @@ int main(void)
 		cmocka_unit_test(constant_or_empty_sides_are_no_change),
 		cmocka_unit_test(the_level_is_divided_among_the_tests),
 		cmocka_unit_test(huge_counts_do_no_harm),
+		cmocka_unit_test(a_drift_does_not_hide_what_is_far_apart),
+		cmocka_unit_test(far_apart_needs_batches),
 		cmocka_unit_test(words_are_cut_where_there_is_no_room),
 	};
 

@@ -67,18 +67,28 @@ const char *discover_kind(const char *comm, const char *args, size_t args_len)
 	return NULL;
 }
 
+/* "shop.web:app", "shop:make()"; not an address, nor what --header and its like are given. */
+static bool is_application(const char *before, const char *word)
+{
+	size_t n = strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.");
+
+	return n && !isdigit((unsigned char)*word) && word[n] == ':' &&
+	       (isalpha((unsigned char)word[n + 1]) || word[n + 1] == '_') && !strpbrk(word, "/ \t") &&
+	       strcmp(before, "--header");
+}
+
 /* The command without the interpreter and the options: "uvicorn app:app". */
 static void describe_command(struct server *s, const struct proc_info *info)
 {
-	const char *end = info->args + info->args_len, *word = info->args_len ? info->args : NULL;
+	const char *end = info->args + info->args_len, *word = info->args_len ? info->args : NULL, *before;
 	size_t used;
 
 	if (s->kind && word && !strchr(word, ' ')) {
 		while (word && kind_of_word(word) != s->kind)
 			word = next_word(word, end);
 		used = snprintf(s->name, sizeof(s->name), "%s", s->kind);
-		while (word && (word = next_word(word, end)) && used < sizeof(s->name))
-			if (strchr(word, ':') && isalpha((unsigned char)word[0]) && !strchr(word, '/')) {
+		for (before = word; before && (word = next_word(before, end)); before = word)
+			if (is_application(before, word)) {
 				snprintf(s->name + used, sizeof(s->name) - used, " %s", word);
 				break;
 			}

@@ -17,7 +17,7 @@
 #include "../lib/proctext.h"
 
 #define MARKS	  4096 /* looks that are remembered, for windows: over an hour of one a second */
-#define GROUPS	  64  /* control groups of a target */
+#define GROUPS	  64   /* control groups of a target */
 #define GROUP_MAX 256
 
 /* What has added up since the first look. */
@@ -157,10 +157,12 @@ static bool is_busier(uint64_t busy, uint64_t threads, const struct summary_satu
 	if (than->threads == SUMMARY_UNKNOWN || busy == SUMMARY_UNKNOWN)
 		return than->threads == SUMMARY_UNKNOWN;
 	return than->threads_busy == SUMMARY_UNKNOWN ||
-	       busy * (than->threads ? than->threads : 1) > than->threads_busy * (threads ? threads : 1);
+	       busy * (than->threads ? than->threads : 1) >
+		       than->threads_busy * (threads ? threads : 1);
 }
 
-static void note_threads(struct summary_saturation *out, uint32_t pid, uint64_t threads, uint64_t busy)
+static void note_threads(struct summary_saturation *out, uint32_t pid, uint64_t threads,
+			 uint64_t busy)
 {
 	if (!is_busier(busy, threads, out))
 		return;

@@ -25,7 +25,7 @@
 struct before {
 	uint64_t events, dropped, unattributed;
 	uint64_t not_http, late_attached, evicted;
-	uint64_t tls, http2, proxy, other;
+	struct summary_opaque opaque;
 };
 
 struct watch {
@@ -228,32 +228,12 @@ static struct before counts_of(const struct summary *s)
 		.not_http = l->not_http,
 		.late_attached = l->late_attached,
 		.evicted = l->evicted,
-		.tls = s->opaque.tls,
-		.http2 = s->opaque.http2,
-		.proxy = s->opaque.proxy,
-		.other = s->opaque.other,
+		.opaque = s->opaque,
 	};
 }
 
-/*
- * Of connections that speak something else, the counts tell when they began, not that they still
- * talk. A window without any request may be such a connection's; whether it is, the whole run
- * decides.
+/* What counts since the start of the run in a summary of the window, counted since the last check.
  */
-static void window_opaque(struct summary *s, const struct before *b, int64_t begun, double max_unknown)
-{
-	double opaque = (double)(s->opaque.tls + s->opaque.http2 + s->opaque.proxy);
-	double all = opaque + (double)begun;
-
-	if (!s->stats->ledger.started && opaque > max_unknown * all)
-		return;
-	s->opaque.tls -= b->tls;
-	s->opaque.http2 -= b->http2;
-	s->opaque.proxy -= b->proxy;
-	s->opaque.other -= begun ? b->other : 0;
-}
-
-/* What counts since the start of the run in a summary of the window, counted since the last check. */
 static void count_window(struct watch *w, struct summary *s)
 {
 	const struct before *b = &w->before, now = counts_of(s);
@@ -264,9 +244,10 @@ static void count_window(struct watch *w, struct summary *s)
 	l->evicted -= b->evicted;
 	s->tracer.events -= b->events;
 	s->tracer.dropped -= b->dropped;
-	s->tracer.unattributed_drops -=
-		b->unattributed < s->tracer.unattributed_drops ? b->unattributed : s->tracer.unattributed_drops;
-	window_opaque(s, b, w->begun, w->o->rules.max_unknown);
+	s->tracer.unattributed_drops -= b->unattributed < s->tracer.unattributed_drops
+						? b->unattributed
+						: s->tracer.unattributed_drops;
+	summary_opaque_since(s, &b->opaque, w->begun, &w->o->rules);
 	verdict_decide(s, &w->o->rules);
 	w->before = now;
 }
@@ -418,6 +399,9 @@ static const char *contradiction(const struct options *o)
 		return "a recording has its own target and time: no --every, -d, -p, --port, "
 		       "--unit, --cgroup "
 		       "or --wait with it (--from and --to choose a part)";
+	if (o->n_args && (o->log.to || o->routes_file || o->insight))
+		return "what a recording holds was settled when it was made: no --log, --routes or "
+		       "--insight with it";
 	return NULL;
 }
 

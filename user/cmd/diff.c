@@ -225,7 +225,8 @@ static uint64_t deploy_at(const struct summary *s, uint32_t i)
 	return s->deploys[i].at_wall_ns - (uint64_t)s->wall_offset;
 }
 
-/* The last deploy that the recording tells of; what came before one before it is not its business. */
+/* The last deploy that the recording tells of; what came before one before it is not its business.
+ */
 static int find_deploy(struct deploy *d, struct replay *r, const char *path)
 {
 	struct replay_callbacks none = {0};
@@ -381,10 +382,10 @@ int cmd_diff(const struct options *o)
 
 	for (int i = 0; i < 2; i++)
 		sides[i].about.source = o->args[i < (int)o->n_args ? i : 0];
-	if (router && sides[0].series && sides[1].series)
-		code = read_both(sides, o, router);
-	else
+	if (!router || !sides[0].series || !sides[1].series)
 		no_memory();
+	else if (!replay_check_output(o))
+		code = read_both(sides, o, router);
 	if (!code)
 		code = compare_sides(sides, o);
 	for (int i = 0; i < 2; i++) {

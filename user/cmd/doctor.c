@@ -120,7 +120,7 @@ static void doctor_server(const struct server *s)
 static int doctor_group(const struct options *o)
 {
 	struct target t;
-	int code = target_find(&t, o, -1);
+	int code = target_find(&t, o, -1, NULL, NULL);
 
 	if (code)
 		say(BAD, "target", "no process of %s", o->unit ? o->unit : o->cgroup);

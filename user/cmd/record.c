@@ -110,7 +110,8 @@ int cmd_record(const struct options *o)
 		code = session_open(&c.s, o, &cb);
 	if (!code)
 		code = run(&c, o);
-	session_close(c.s); /* its log's last line takes what happened until then: the recorder too */
-	closed = recorder_close(c.recorder);
+	session_end(c.s); /* its log's last line takes what happened until then: the recorder too */
+	closed = recorder_close(c.recorder); /* it speaks of the session's routes */
+	session_close(c.s);
 	return closed ? closed : code;
 }

@@ -89,22 +89,37 @@ static int print(struct report *c)
 	}
 }
 
-static int read_it(struct report *c)
+/* A damage ends the recording earlier than its blocks' heads say, which is known once it was read:
+   it is read again then. */
+static int read_timeline(struct report *c)
 {
-	struct replay_callbacks cb = {.ctx = c};
-	uint64_t from, to;
+	const struct replay_callbacks cb = {.ctx = c, .ended = ended};
+	uint64_t from, to, end;
 	int64_t wall;
+	int code;
 
-	if (c->o->format == FORMAT_TRACE) {
-		cb.ended = ended;
-		cb.stuck = stuck;
-	}
-	if (c->o->format == FORMAT_HTML) {
-		replay_span(c->replay, &from, &to, &wall);
+	replay_span(c->replay, &from, &end, &wall);
+	do {
+		to = end;
+		timeline_free(c->timeline);
 		c->timeline = timeline_new(from, to, TIMELINE_COLUMNS);
 		if (!c->timeline)
 			return out_of_memory();
+		code = replay_run(c->replay, &cb);
+		replay_span(c->replay, &from, &end, &wall);
+	} while (!code && end < to);
+	return code;
+}
+
+static int read_it(struct report *c)
+{
+	struct replay_callbacks cb = {.ctx = c};
+
+	if (c->o->format == FORMAT_HTML)
+		return read_timeline(c);
+	if (c->o->format == FORMAT_TRACE) {
 		cb.ended = ended;
+		cb.stuck = stuck;
 	}
 	return replay_run(c->replay, &cb);
 }
@@ -126,6 +141,8 @@ int cmd_report(const struct options *o)
 	struct router *router = router_new(REPLAY_MAX_ROUTES);
 	int code = router ? check_options(o) : out_of_memory(), closed;
 
+	if (!code)
+		code = replay_check_output(o);
 	if (!code)
 		code = replay_open(&c.replay, o->args[0], o, router);
 	if (!code)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "../exit.h"
+#include "../filter.h"
 #include "../output.h"
 #include "../session.h"
 
@@ -17,22 +18,6 @@ struct trace {
 	struct term_options term;
 	bool dirty;
 };
-
-static bool wanted(const struct options *o, const struct request *r)
-{
-	struct phases p;
-
-	if (o->status && !(r->status_seen && options_status_match(o->status, r->status)))
-		return false;
-	if (o->route && !(r->route && route_glob(o->route, route_final(r->route))))
-		return false;
-	if (!o->slow_ns)
-		return true;
-	request_phases(r, &p);
-	if (p.total >= 0)
-		return (uint64_t)p.total >= o->slow_ns;
-	return p.abandoned >= 0 && (uint64_t)p.abandoned >= o->slow_ns;
-}
 
 static void line(struct trace *t, const struct request *r, uint64_t now)
 {
@@ -54,7 +39,7 @@ static void ended(void *ctx, const struct request *r)
 {
 	struct trace *t = ctx;
 
-	if (wanted(t->o, r))
+	if (filter_route(t->o, r) && filter_line(t->o, r))
 		line(t, r, r->ended);
 }
 
@@ -63,7 +48,7 @@ static void stuck(void *ctx, const struct request *r, uint64_t now)
 {
 	struct trace *t = ctx;
 
-	if (t->o->status || (t->o->route && !(r->route && route_glob(t->o->route, route_final(r->route)))))
+	if (t->o->status || !filter_route(t->o, r))
 		return;
 	line(t, r, now);
 }

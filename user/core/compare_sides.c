@@ -71,6 +71,13 @@ static void rank_scores(struct scores *s, const struct pooled *all)
 	finish_scores(s, all);
 }
 
+/* Buckets grow by the same factor, so that their numbers are logarithms. */
+static void log_scores(struct scores *s)
+{
+	for (int i = 0; i < BUCKETS; i++)
+		s->of[i] = i;
+}
+
 #define TAIL 0.01
 
 /* 1 for the slowest hundredth, 0 for others; the bucket that the line falls into is shared. */
@@ -164,6 +171,16 @@ static struct test_result run(const struct test_input *in)
 	return test_difference(in);
 }
 
+/* By how much they differ, which ranks do not say. Fills in and s anew. */
+static bool apart(struct test_input *in, const struct compare_pair *p, enum series_kind kind,
+		  struct scores *s)
+{
+	log_scores(s);
+	score_side(&in->before, p->before, kind, s);
+	score_side(&in->after, p->after, kind, s);
+	return test_apart(&in->before, &in->after);
+}
+
 static struct test_result test_latency(struct test_input *in, const struct compare_pair *p,
 				       enum series_kind kind)
 {
@@ -173,10 +190,12 @@ static struct test_result test_latency(struct test_input *in, const struct compa
 
 	pool(&all, p->before, kind);
 	pool(&all, p->after, kind);
-	if (in->events)
+	if (in->events) {
 		tail_scores(&s, &all);
-	else
+	} else {
+		in->apart = apart(in, p, kind, &s);
 		rank_scores(&s, &all);
+	}
 	if (in->events && s.events < MIN_EVENTS)
 		return untested;
 	in->unit = s.unit;

@@ -34,6 +34,7 @@ struct test_input {
 	bool events;	 /* sums count events, which may be few: a binomial bound holds, too */
 	bool rate;	 /* ... per time, not a share of what was looked at */
 	uint32_t scales; /* 1..TEST_SCALES: sizes of batches that have to agree */
+	bool apart;	 /* so far that no swing within the sides explains it: test_apart() */
 	double design;	 /* variance relative to that of independent requests: at least this */
 };
 
@@ -44,6 +45,10 @@ struct test_result {
 	int sign;      /* 1: more after than before, -1: less */
 };
 struct test_result test_difference(const struct test_input *in);
+
+/* Whether the sides lie apart by several times of what either of them moves by itself; sums are of
+   magnitudes here, such as logarithms, not of ranks. False with too few batches to tell. */
+bool test_apart(const struct test_side *before, const struct test_side *after);
 
 /* The parts, for tests of their own. Regularised incomplete beta function I_x(a, b). */
 double test_beta(double a, double b, double x);

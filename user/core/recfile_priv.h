@@ -160,7 +160,7 @@ struct begun {
 	uint64_t id, seen; /* id 0: it has ended since */
 };
 
-struct route_entry {
+struct told_route {
 	struct route *route;
 	uint32_t epoch, index; /* in the block of that number */
 	bool folded;	       /* said */
@@ -192,7 +192,7 @@ struct recfile_writer {
 	struct {
 		uint32_t at, len; /* in text */
 	} path[DICT_MAX];
-	struct route_entry *routes;    /* by id */
+	struct told_route *routes;     /* by id */
 	uint32_t cap_routes, n_routes; /* n_routes: numbered in this block */
 };
 

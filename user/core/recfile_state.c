@@ -63,6 +63,19 @@ static void put_window(struct recfile_writer *w, const struct summary *s)
 		bytes_u64(&w->text, counts[i]);
 }
 
+#define SECONDS_MAX 1e10 /* some 300 years: in nanoseconds it fits into 64 bits */
+
+/* From 0 to max: it becomes an integer somewhere, and a file may say anything. */
+static double get_number(struct recfile_reader *r, double max)
+{
+	double v = cursor_double(&r->text);
+
+	if (v >= 0)
+		return v < max ? v : max;
+	r->text.bad = true;
+	return 0;
+}
+
 static void get_window(struct recfile_reader *r, struct summary *s)
 {
 	struct ledger *l = &s->stats->ledger;
@@ -74,7 +87,7 @@ static void get_window(struct recfile_reader *r, struct summary *s)
 	s->stats->to = read_time(r);
 	s->start_wall_ns = cursor_u64(&r->text);
 	s->wall_offset = (int64_t)((uint64_t)get_i64(r) - r->shift);
-	s->seconds = cursor_double(&r->text);
+	s->seconds = get_number(r, SECONDS_MAX);
 	l->carried = get_i64(r);
 	l->started = get_i64(r);
 	l->open = get_i64(r);
@@ -93,11 +106,11 @@ static void put_rules(struct recfile_writer *w, const struct verdict_rules *rule
 
 static void get_rules(struct recfile_reader *r, struct verdict_rules *rules)
 {
-	rules->slo_ms = cursor_double(&r->text);
-	rules->slo_quantile = cursor_double(&r->text);
-	rules->max_error_rate = cursor_double(&r->text);
-	rules->stuck_ms = cursor_double(&r->text);
-	rules->max_unknown = cursor_double(&r->text);
+	rules->slo_ms = get_number(r, SECONDS_MAX * 1e3);
+	rules->slo_quantile = get_number(r, 1);
+	rules->max_error_rate = get_number(r, 1);
+	rules->stuck_ms = get_number(r, SECONDS_MAX * 1e3);
+	rules->max_unknown = get_number(r, 1);
 }
 
 /* --- host and target */
@@ -255,10 +268,20 @@ static void put_saturation(struct recfile_writer *w, const struct summary_satura
 	bytes_u64(&w->text, s->threads_pid);
 }
 
+/* NaN: not measured. */
+static double get_share(struct recfile_reader *r)
+{
+	double v = cursor_double(&r->text);
+
+	if (v < 0)
+		r->text.bad = true;
+	return v > 1 ? 1 : v;
+}
+
 static void get_saturation(struct recfile_reader *r, struct summary_saturation *s)
 {
-	s->run_queue = cursor_double(&r->text);
-	s->throttled = cursor_double(&r->text);
+	s->run_queue = get_share(r);
+	s->throttled = get_share(r);
 	s->fds = cursor_u64(&r->text);
 	s->fd_limit = cursor_u64(&r->text);
 	s->fd_pid = get_u32(r);
@@ -352,6 +375,8 @@ static void get_tracer(struct recfile_reader *r, struct summary *s)
 	for (uint32_t i = 0; i < s->tracer.n_features; i++) {
 		r->state->features[i].name = get_string(r, STATE_STRING);
 		r->state->features[i].state = get_string(r, STATE_STRING);
+		if (!r->state->features[i].name) /* it names a member */
+			r->text.bad = true;
 	}
 }
 

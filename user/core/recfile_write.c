@@ -122,7 +122,7 @@ void write_time(struct recfile_writer *w, uint64_t t)
 static int routes_room(struct recfile_writer *w, uint32_t id)
 {
 	uint32_t cap = w->cap_routes ? w->cap_routes : 64;
-	struct route_entry *routes;
+	struct told_route *routes;
 
 	if (id < w->cap_routes)
 		return 0;
@@ -151,7 +151,7 @@ static void describe_route(struct recfile_writer *w, const struct route *route)
 
 void write_route(struct recfile_writer *w, struct route *route)
 {
-	struct route_entry *e;
+	struct told_route *e;
 
 	if (!route || routes_room(w, route->id)) {
 		w->error = route ? -ENOMEM : w->error;

@@ -167,7 +167,7 @@ struct summary {
 	struct {
 		uint64_t hung, oldest; /* connections whose half-seen request has had no answer; its age ns */
 	} late; /* requests that were under way when tracing began and still are */
-	struct {
+	struct summary_opaque {
 		uint64_t tls, http2, proxy, other; /* connections by what they spoke instead of HTTP/1 */
 	} opaque;
 	struct {
@@ -184,6 +184,15 @@ struct summary {
 /* Fills s->verdict from the rest of s. */
 void verdict_decide(struct summary *s, const struct verdict_rules *rules);
 const char *verdict_name(enum verdict_state state); /* "up", ... */
+
+/*
+ * Of a window in a longer run: s->opaque becomes that of the window, `before` being what it was when the
+ * window began, and `begun` the requests of the whole run. The counts tell when such connections began,
+ * not that they still talk: a window without any request may be one of theirs, so there the whole run
+ * decides whether too much escapes us (rules->max_unknown), and the counts stay.
+ */
+void summary_opaque_since(struct summary *s, const struct summary_opaque *before, int64_t begun,
+			  const struct verdict_rules *rules);
 
 /* --- views that the sinks share (summary_view.c) */
 

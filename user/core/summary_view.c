@@ -151,3 +151,18 @@ void saturation_unknown(struct summary_saturation *s)
 		.threads_busy = SUMMARY_UNKNOWN,
 	};
 }
+
+void summary_opaque_since(struct summary *s, const struct summary_opaque *before, int64_t begun,
+			  const struct verdict_rules *rules)
+{
+	struct summary_opaque *o = &s->opaque;
+	double opaque = (double)(o->tls + o->http2 + o->proxy);
+	double all = opaque + (begun > 0 ? (double)begun : 0);
+
+	if (s->stats->ledger.started <= 0 && opaque > rules->max_unknown * all)
+		return;
+	o->tls -= before->tls;
+	o->http2 -= before->http2;
+	o->proxy -= before->proxy;
+	o->other -= begun > 0 ? before->other : 0;
+}

@@ -53,13 +53,17 @@ const char *verdict_name(enum verdict_state state)
 
 static void check_down(const struct summary *s, struct verdict *v)
 {
-	uint32_t n = s->target.n_pids;
+	uint32_t n = s->target.n_pids, pid = n ? s->target.pids[0] : 0;
 	char text[LABEL_MAX];
 
+	if (!n && s->target.n_generations) { /* live, pids are those that live */
+		n = s->target.n_generations;
+		pid = s->target.generations[0].pid;
+	}
 	if (!s->target.alive && n > 1)
 		verdict_add(v, VERDICT_DOWN, "all %u processes are gone", n);
 	else if (!s->target.alive && n == 1)
-		verdict_add(v, VERDICT_DOWN, "process %u is gone", s->target.pids[0]);
+		verdict_add(v, VERDICT_DOWN, "process %u is gone", pid);
 	if (s->target.listening && s->target.alive)
 		return;
 	if (s->target.n_ports)

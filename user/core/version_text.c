@@ -17,7 +17,9 @@ static bool is_hash(const char *s, size_t len)
 
 static bool is_version_byte(char c)
 {
-	return isalnum((unsigned char)c) || (c && strchr("._+-/@:", c));
+	/* ASCII, whatever the locale takes for a letter */
+	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
+	       (c && strchr("._+-/@:", c));
 }
 
 bool version_take(char out[VERSION_MAX], const char *s, size_t len)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../lib/jsonw.h"
+#include "json_parts.h"
 #include "json_deploy.h"
 #include "sink.h"
 
@@ -56,13 +57,9 @@ static void put_distribution(struct jsonw *w, const char *name, const struct his
 
 static void put_status(struct jsonw *w, const struct status_counts *c)
 {
-	static const char *const names[] = {"", "1xx", "2xx", "3xx", "4xx", "5xx"};
 	char code[8];
 
-	jsonw_object(w, "status");
-	for (int i = 1; i <= 5; i++)
-		jsonw_u64(w, names[i], c->class[i]);
-	jsonw_object_end(w);
+	json_classes(w, c);
 	jsonw_object(w, "codes");
 	for (uint32_t i = 0; i < c->n; i++) {
 		snprintf(code, sizeof(code), "%u", c->codes[i].code);
@@ -125,47 +122,6 @@ static void put_target(struct jsonw *w, const struct summary *s)
 	jsonw_bool(w, "alive", s->target.alive);
 	jsonw_bool(w, "listening", s->target.listening);
 	put_generations(w, s);
-	jsonw_object_end(w);
-}
-
-static void put_window(struct jsonw *w, const struct summary *s)
-{
-	jsonw_object(w, "window");
-	jsonw_time(w, "start", s->start_wall_ns);
-	jsonw_double(w, "seconds", s->seconds);
-	jsonw_string(w, "route", s->only);
-	if (s->end_wall_ns)
-		jsonw_time(w, "end", s->end_wall_ns);
-	jsonw_object_end(w);
-}
-
-static void put_verdict(struct jsonw *w, const struct verdict *v)
-{
-	jsonw_object(w, "verdict");
-	jsonw_string(w, "state", verdict_name(v->state));
-	jsonw_array(w, "reasons");
-	for (unsigned i = 0; i < v->n_reasons; i++)
-		jsonw_string(w, NULL, v->reasons[i]);
-	jsonw_array_end(w);
-	jsonw_object_end(w);
-}
-
-static void put_ledger(struct jsonw *w, const struct summary *s)
-{
-	const struct ledger *l = &s->stats->ledger;
-
-	jsonw_object(w, "requests");
-	jsonw_i64(w, "carried", l->carried);
-	jsonw_i64(w, "started", l->started);
-	jsonw_u64(w, "ok", l->ok);
-	jsonw_u64(w, "client_closed", l->client_closed);
-	jsonw_u64(w, "server_closed", l->server_closed);
-	jsonw_u64(w, "upgraded", l->upgraded);
-	jsonw_u64(w, "unknown", l->unknown);
-	jsonw_i64(w, "open", l->open);
-	jsonw_u64(w, "not_http", l->not_http);
-	if (s->seconds > 0)
-		jsonw_double(w, "rate", (double)l->started / s->seconds);
 	jsonw_object_end(w);
 }
 
@@ -442,9 +398,9 @@ void sink_summary_json_line(FILE *f, const struct summary *s, const struct sink_
 		put_line(&w, line);
 	put_host(&w, s);
 	put_target(&w, s);
-	put_window(&w, s);
-	put_verdict(&w, &s->verdict);
-	put_ledger(&w, s);
+	json_window(&w, s);
+	json_verdict(&w, &s->verdict);
+	json_ledger(&w, s);
 	put_status(&w, &s->stats->status);
 	put_latency(&w, s->stats->latency, true);
 	put_cache(&w, s->stats->cache);

@@ -4,6 +4,7 @@
  * a summary (json.c), of each list the first few.
  */
 #include "../lib/jsonw.h"
+#include "json_parts.h"
 #include "log.h"
 
 #define MAX_ROUTES 5
@@ -27,16 +28,6 @@ static void put_latency(struct jsonw *w, const struct hist *total)
 	jsonw_object_end(w);
 }
 
-static void put_status(struct jsonw *w, const struct status_counts *c)
-{
-	static const char *const names[] = {"", "1xx", "2xx", "3xx", "4xx", "5xx"};
-
-	jsonw_object(w, "status");
-	for (int i = 1; i <= 5; i++)
-		jsonw_u64(w, names[i], c->class[i]);
-	jsonw_object_end(w);
-}
-
 static void put_head(struct jsonw *w, const struct summary *s, const struct sink_line *line)
 {
 	jsonw_string(w, "schema", "reqscope.log/1");
@@ -49,32 +40,8 @@ static void put_head(struct jsonw *w, const struct summary *s, const struct sink
 	jsonw_object(w, "target");
 	jsonw_string(w, "name", s->target.name);
 	jsonw_object_end(w);
-	jsonw_object(w, "window");
-	jsonw_time(w, "start", s->start_wall_ns);
-	jsonw_double(w, "seconds", s->seconds);
-	jsonw_object_end(w);
-	jsonw_object(w, "verdict");
-	jsonw_string(w, "state", verdict_name(s->verdict.state));
-	jsonw_array(w, "reasons");
-	for (unsigned i = 0; i < s->verdict.n_reasons; i++)
-		jsonw_string(w, NULL, s->verdict.reasons[i]);
-	jsonw_array_end(w);
-	jsonw_object_end(w);
-}
-
-static void put_ledger(struct jsonw *w, const struct ledger *l)
-{
-	jsonw_object(w, "requests");
-	jsonw_i64(w, "carried", l->carried);
-	jsonw_i64(w, "started", l->started);
-	jsonw_u64(w, "ok", l->ok);
-	jsonw_u64(w, "client_closed", l->client_closed);
-	jsonw_u64(w, "server_closed", l->server_closed);
-	jsonw_u64(w, "upgraded", l->upgraded);
-	jsonw_u64(w, "unknown", l->unknown);
-	jsonw_i64(w, "open", l->open);
-	jsonw_u64(w, "not_http", l->not_http);
-	jsonw_object_end(w);
+	json_window(w, s);
+	json_verdict(w, &s->verdict);
 }
 
 static void put_routes(struct jsonw *w, const struct summary *s)
@@ -87,7 +54,7 @@ static void put_routes(struct jsonw *w, const struct summary *s)
 		jsonw_string(w, "method", r->route->method);
 		jsonw_string(w, "route", r->route->template);
 		jsonw_u64(w, "count", r->count);
-		put_status(w, &r->status);
+		json_classes(w, &r->status);
 		put_latency(w, &r->latency[LAT_TOTAL]);
 		jsonw_object_end(w);
 	}
@@ -118,8 +85,8 @@ void sink_log_json(FILE *f, const struct summary *s, const struct sink_line *lin
 	jsonw_init(&w, f);
 	jsonw_object(&w, NULL);
 	put_head(&w, s, line);
-	put_ledger(&w, &s->stats->ledger);
-	put_status(&w, &s->stats->status);
+	json_ledger(&w, s);
+	json_classes(&w, &s->stats->status);
 	put_latency(&w, &s->stats->latency[LAT_TOTAL]);
 	put_routes(&w, s);
 	put_open(&w, s);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "../lib/jsonw.h"
+#include "json_parts.h"
 
 #define SCHEMA "reqscope.check/1"
 
@@ -89,17 +90,8 @@ static void put_context(struct jsonw *w, const struct summary *s)
 	jsonw_string(w, "kernel", s->host.kernel);
 	jsonw_object_end(w);
 	put_target(w, s);
-	jsonw_object(w, "window");
-	jsonw_time(w, "start", s->start_wall_ns);
-	jsonw_double(w, "seconds", s->seconds);
-	jsonw_object_end(w);
-	jsonw_object(w, "verdict");
-	jsonw_string(w, "state", verdict_name(s->verdict.state));
-	jsonw_array(w, "reasons");
-	for (unsigned i = 0; i < s->verdict.n_reasons; i++)
-		jsonw_string(w, NULL, s->verdict.reasons[i]);
-	jsonw_array_end(w);
-	jsonw_object_end(w);
+	json_window(w, s);
+	json_verdict(w, &s->verdict);
 }
 
 static void begin(struct jsonw *w, FILE *f, enum check_state state)
