@@ -124,10 +124,14 @@ incident:
 
 # --- fuzzing: one binary a target, libFuzzer; FUZZ_SECONDS each
 FUZZ_SECONDS ?= 600
-$(O)/fuzz/%: tests/fuzz/%.c $(PURE)
+FUZZ_CFLAGS  := -O1 -g $(STD) -fno-sanitize-recover=all
+FUZZ_OBJ     := $(PURE:%.c=$(O)/fuzz/%.o)
+$(O)/fuzz/%.o: %.c
 	@mkdir -p $(@D)
-	$(call say,FUZZ,$@)$(CLANG) -O1 -g $(STD) -fsanitize=fuzzer,address,undefined \
-		-fno-sanitize-recover=all -o $@ $^ -linih -lz -lm
+	$(call say,FUZZ,$@)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link,address,undefined \
+		-MMD -MP -c -o $@ $<
+$(FUZZERS:%=$(O)/fuzz/%): $(O)/fuzz/%: $(O)/fuzz/tests/fuzz/%.o $(FUZZ_OBJ)
+	$(call say,LD,$@)$(CLANG) -fsanitize=fuzzer,address,undefined -o $@ $^ -linih -lz -lm
 fuzz: $(FUZZERS:%=$(O)/fuzz/%)
 	$(Q)tests/fuzz/run.sh $(O)/fuzz $(FUZZ_SECONDS) $(FUZZERS)
 
