@@ -33,8 +33,10 @@ CHECK_CFLAGS := -O1 -g $(STD) $(WARN) -fsanitize=address,undefined -fno-sanitize
 	   -fno-omit-frame-pointer -DRS_TEST
 
 PURE    := $(wildcard user/core/*.c user/proto/*.c user/lib/*.c user/sink/*.c) \
-	   $(addprefix user/top/,model.c rows.c view.c slowest.c spark.c layout.c)
-OUTER   := $(filter-out $(PURE),$(wildcard user/*.c user/cmd/*.c user/capture/*.c user/top/*.c))
+	   $(addprefix user/top/,model.c rows.c view.c slowest.c spark.c layout.c) \
+	   $(filter-out user/python/process.c user/python/symbols.c,$(wildcard user/python/*.c))
+OUTER   := $(filter-out $(PURE),$(wildcard user/*.c user/cmd/*.c user/capture/*.c user/top/*.c \
+	   user/python/*.c))
 TESTS   := $(wildcard tests/unit/test_*.c)
 HELPERS := $(filter-out $(TESTS),$(wildcard tests/unit/*.c))
 BPFTESTS := $(wildcard tests/bpf/test_*.c)

@@ -71,42 +71,15 @@ def run_fuzzers(tally, out, seconds=5):
             tally.passed += 1
 
 
-# What these wait for is mostly time, so they run beside the rest. Discovery wants to be alone on the host.
-BESIDE = ("bad_input", "check", "completion", "deploy", "diff", "html", "incident", "log", "log_targets", "merge",
-          "record", "record_damage", "screen", "top")
-ALONE = "tests/e2e/test_target.py::test_discovery"
-
-
-def start_pytest(xml, args, log=None):
-    cmd = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "-rs",
-           f"--junitxml={xml}", *args]
-    return subprocess.Popen(cmd, cwd=TOP, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-
-
-def add_pytest(tally, proc, xml, what):
-    code = proc.wait()
-    if not tally.add_xml("e2e", xml) or code not in (0, 1):
-        tally.failed.append(f"e2e: pytest ({what}) ended with {code}")
-
-
 def run_pytest(tally, out, extra):
-    xml = {what: f"{out}/e2e-{what}.xml" for what in ("alone", "beside", "main")}
-    for path in xml.values():
-        if os.path.exists(path):
-            os.unlink(path)
-    if extra:
-        add_pytest(tally, start_pytest(xml["main"], ["tests/e2e", *extra]), xml["main"], "main")
-        return
-    subprocess.run(["tools/venv.sh"], cwd=TOP, stdin=subprocess.DEVNULL, capture_output=True)
-    add_pytest(tally, start_pytest(xml["alone"], [ALONE]), xml["alone"], "alone")
-    files = [f"tests/e2e/test_{name}.py" for name in BESIDE]
-    with open(f"{out}/e2e-beside.log", "w+") as log:
-        beside = start_pytest(xml["beside"], files, log)
-        rest = [arg for f in files for arg in ("--ignore", f)]
-        add_pytest(tally, start_pytest(xml["main"], ["tests/e2e", *rest, "--deselect", ALONE]), xml["main"], "main")
-        add_pytest(tally, beside, xml["beside"], "beside")
-        log.seek(0)
-        sys.stdout.write(log.read())
+    xml = f"{out}/e2e.xml"
+    if os.path.exists(xml):
+        os.unlink(xml)
+    cmd = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short",
+           "-rs", f"--junitxml={xml}", "tests/e2e", *extra]
+    done = subprocess.run(cmd, cwd=TOP, stdin=subprocess.DEVNULL)
+    if not tally.add_xml("e2e", xml) or done.returncode not in (0, 1):
+        tally.failed.append(f"e2e: pytest ended with {done.returncode}")
 
 
 def main():

@@ -53,10 +53,10 @@ class Shop:
     def __init__(self, port, version, log):
         env = dict(os.environ, APP_VERSION=version, PYTHONDONTWRITEBYTECODE="1")
         self.proc = subprocess.Popen(
-            ["/usr/bin/python3", "-m", "uvicorn", "incident:app", "--app-dir", os.path.join(TOP, "tests/apps"),
+            ["/usr/bin/python3", "-m", "uvicorn", "incident:app",
              "--host", "127.0.0.1", "--port", str(port), "--loop", "uvloop", "--http", "httptools",
              "--no-access-log", "--log-level", "critical"],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, cwd=os.path.dirname(log.name))
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, cwd=os.path.join(TOP, "tests/apps"))
         must(demo_load.wait_listening(port, self.proc.pid) == 0, f"shop {version} did not start")
 
     def stop(self):
@@ -231,10 +231,10 @@ port, so a restart does not end them.
         page.say("The words beside the measurement are those somebody wrote into `shop.ini` in daylight:")
         page.parts.append("```ini\n" + open(os.path.join(page.dir, "shop.ini")).read().rstrip() + "\n```\n")
         page.say("## The first look\n\nOne command, one second, nothing in the service is touched:")
-        top = screen(page, port, (80, 24), lambda t: "/orders/{id}" in t and "/checkout" in t)
+        top = screen(page, port, (80, 24), lambda t: "/orders/{order_id}" in t and "/checkout" in t)
         page.block(f"reqscope top --port {port}", top)
         page.say("A wide terminal shows more; `Enter` on a route shows its histogram, phases and slowest requests:")
-        wide = screen(page, port, (160, 50), lambda t: "/orders/{id}" in t and "/export" in t, ("Enter",))
+        wide = screen(page, port, (160, 50), lambda t: "/orders/{order_id}" in t and "/export" in t, ("Enter",))
         page.block(f"reqscope top --port {port}", wide)
         page.say("## Where does the time go\n\nThe same as a text to paste into the incident's channel:")
         page.run("summary", "--port", port, "-d", "6")
@@ -254,7 +254,7 @@ port, so a restart does not end them.
                  "compared: with a test that knows that requests close in time resemble each other.")
         time.sleep(2)  # its last second is on disk
         text = page.run("diff", "recorder", want=1)
-        must("/orders/{id}" in text, "the comparison names the route")
+        must("/orders/{order_id}" in text, "the comparison names the route")
         page.say("## Rolled back\n\n`systemctl start shop@2.3.0`, as the note said:")
         shop[0].stop()
         shop[0] = Shop(port, "2.3.0", log)

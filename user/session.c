@@ -84,6 +84,7 @@ static void on_end(void *ctx, const struct request *r)
 	if (log_ended(s->log, r))
 		s->failed = true;
 	deploys_ended(s, r);
+	insight_ended(s, r);
 	if (s->cb.ended)
 		s->cb.ended(s->cb.ctx, r);
 }
@@ -108,6 +109,7 @@ static void on_joined(void *ctx, uint32_t pid)
 
 	target_add(&s->target, pid);
 	deploys_process(s, pid);
+	insight_process(s, pid);
 	if (!capture_add_process(s->capture, pid) && s->options->verbose)
 		fprintf(stderr, "reqscope: pid %u joins\n", pid);
 }
@@ -120,12 +122,14 @@ static void on_process(struct session *s, const struct rs_ev_proc *e)
 	case RS_PROC_FORK:
 		target_add(&s->target, e->h.tgid);
 		deploys_process(s, e->h.tgid);
+		insight_process(s, e->h.tgid);
 		break;
 	case RS_PROC_EXEC: /* what it runs began now */
 		p = target_add(&s->target, e->h.tgid);
 		if (p)
 			p->since = e->h.ts + (uint64_t)s->wall_offset;
 		deploys_process(s, e->h.tgid);
+		insight_process(s, e->h.tgid);
 		break;
 	case RS_PROC_JOIN:
 		target_join(&s->target, e->h.tgid, on_joined, s);
@@ -133,6 +137,7 @@ static void on_process(struct session *s, const struct rs_ev_proc *e)
 	case RS_PROC_EXIT:
 		target_gone(&s->target, e->h.tgid, e->h.ts + (uint64_t)s->wall_offset);
 		deploys_exit(s, e->h.tgid, (int)e->other, e->h.ts);
+		insight_exit(s, e->h.tgid);
 		capture_forget_process(s->capture, e->h.tgid);
 		s->sweep = e->h.ts + SWEEP_NS;
 		break;
@@ -219,7 +224,8 @@ static int core_start(struct session *s, const struct options *o)
 	s->router = router_new(o->max_routes);
 	s->tracer = s->router ? tracer_new(&t, s->router, &sink) : NULL;
 	s->total = stats_new();
-	if (!s->tracer || !s->total || snapshot_new(s) || deploys_new(s)) {
+	if (!s->tracer || !s->total || snapshot_new(s) || deploys_new(s) ||
+	    insight_new(s)) {
 		fprintf(stderr, "reqscope: out of memory\n");
 		return EXIT_RUNTIME;
 	}
@@ -298,6 +304,7 @@ static int attach(struct session *s, const struct options *o)
 	if (!code) {
 		session_note_turned_away(s);
 		deploys_begin(s);
+		insight_begin(s);
 		if (session_saturation_start(s)) {
 			fprintf(stderr, "reqscope: out of memory\n");
 			return EXIT_RUNTIME;
@@ -323,8 +330,6 @@ int session_open(struct session **out, const struct options *o, const struct ses
 	s->signal_fd = open_signals();
 	name_host(s);
 	s->wall_offset = (int64_t)(clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC));
-	if (o->insight && strcmp(o->insight, "off"))
-		fprintf(stderr, "reqscope: --insight %s: this version reads sockets only\n", o->insight);
 	code = core_start(s, o);
 	if (!code)
 		code = session_log_open(s);
@@ -354,6 +359,7 @@ void session_close(struct session *s)
 	router_free(s->router);
 	snapshot_free(s);
 	deploys_free(s->deploys);
+	insight_free(s->insight);
 	saturation_free(s->saturation);
 	window_free(s->window);
 	stats_free(s->total);
@@ -419,6 +425,7 @@ static void periodic(struct session *s, uint64_t *refresh, uint64_t *tick, uint6
 		target_refresh(&s->target);
 		target_look(&s->target, on_joined, s);
 		deploys_look(s);
+		insight_look(s);
 		*refresh = s->now + REFRESH_NS;
 	}
 	if (s->sweep && s->now >= s->sweep) {

@@ -18,6 +18,7 @@ struct deploys;	 /* session_deploy.c */
 struct log_state; /* session_log.c */
 struct saturation; /* capture/saturation.h */
 struct window;	 /* session_window.c */
+struct insight; /* session_insight.c */
 
 struct session {
 	const struct options *options;
@@ -46,6 +47,7 @@ struct session {
 	struct log *log; /* NULL: no --log */
 	struct log_state *log_state;
 	struct saturation *saturation; /* NULL: nothing to look at */
+	struct insight *insight; /* NULL: --insight off */
 };
 
 /* Reads the census, takes every event that came before it, and compares. */
@@ -97,6 +99,21 @@ void deploys_look(struct session *s);
 void deploys_serving(struct session *s);
 void deploys_fill(struct session *s, struct summary *sum);
 uint32_t deploys_count(const struct session *s); /* so far */
+/*
+ * session_insight.c: the target's interpreters, and the routes that they define. insight_begin() after
+ * attaching; the others tell what has happened, as above, and insight_look() goes every 200 ms. All do
+ * nothing with --insight off.
+ */
+int insight_new(struct session *s); /* 0 or -ENOMEM */
+void insight_free(struct insight *in);
+void insight_begin(struct session *s);
+void insight_process(struct session *s, uint32_t pid);
+void insight_exit(struct session *s, uint32_t pid);
+void insight_ended(struct session *s, const struct request *r);
+void insight_look(struct session *s);
+/* For tracer.features; valid until the next call. */
+const char *insight_interpreters(struct session *s);
+const char *insight_routes(struct session *s);
 int snapshot_new(struct session *s);
 void snapshot_free(struct session *s);
 

@@ -190,7 +190,8 @@ static void look_at_tracer(struct session *s, struct snapshot *n, struct stats *
 		capture_counts(s->capture, &k);
 		add_feature(n, "arrival", capture_arrival_hook(s->capture));
 	}
-	add_feature(n, "insight", "off: sockets only");
+	add_feature(n, "insight", insight_interpreters(s));
+	add_feature(n, "routes", insight_routes(s));
 	lost = c->lost < k.dropped ? c->lost : k.dropped;
 	sum->tracer.events = k.events;
 	sum->tracer.dropped = k.dropped + k.missed;

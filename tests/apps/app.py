@@ -3,7 +3,8 @@
 
 Runs on Debian 12's FastAPI (0.92) and on the newest. What a test has to wait for and no response tells
 (a request that is never answered has come in, its client's leaving was noticed) is appended, one byte
-each, to the file $E2E_MARKS, which all workers share.
+each, to the file $E2E_MARKS, which all workers share. Parameters are called id where the heuristic that
+folds paths says so, too: the tests' routes are the same with and without a look into the interpreter.
 """
 import asyncio
 import os
@@ -31,9 +32,9 @@ async def fast():
     return PlainTextResponse("ok")
 
 
-@app.get("/items/{item_id}")
-async def item(item_id: int):
-    return {"item": item_id}
+@app.get("/items/{id}")
+async def item(id: int):
+    return {"item": id}
 
 
 @app.post("/echo")
@@ -41,30 +42,30 @@ async def echo(request: Request):
     return {"length": len(await request.body())}
 
 
-@app.get("/sleep/{ms}")
-async def sleep(ms: float):
-    await asyncio.sleep(ms / 1000)
-    return {"ms": ms}
+@app.get("/sleep/{id}")
+async def sleep(id: float):
+    await asyncio.sleep(id / 1000)
+    return {"ms": id}
 
 
-@app.get("/block/{ms}")
-async def block(ms: float):
+@app.get("/block/{id}")
+async def block(id: float):
     """Blocks the loop, as an async endpoint that calls a sync library does."""
-    time.sleep(ms / 1000)
-    return {"ms": ms}
+    time.sleep(id / 1000)
+    return {"ms": id}
 
 
-@app.get("/sync/{ms}")
-def sync(ms: float):
-    time.sleep(ms / 1000)
-    return {"ms": ms}
+@app.get("/sync/{id}")
+def sync(id: float):
+    time.sleep(id / 1000)
+    return {"ms": id}
 
 
-@app.get("/status/{code}")
-async def status(code: int):
-    if code >= 400:
-        raise HTTPException(status_code=code)
-    return Response(status_code=code)
+@app.get("/status/{id}")
+async def status(id: int):
+    if id >= 400:
+        raise HTTPException(status_code=id)
+    return Response(status_code=id)
 
 
 @app.get("/boom")
@@ -82,9 +83,9 @@ CACHE_FIELDS = {
 }
 
 
-@app.get("/cached/{kind}")
-async def cached(kind: str):
-    name, value = CACHE_FIELDS[kind]
+@app.get("/cached/{id}")
+async def cached(id: str):
+    name, value = CACHE_FIELDS[id]
     return PlainTextResponse("ok", headers={name: value})
 
 
@@ -99,9 +100,9 @@ async def stream(n: int, ms: float):
     return StreamingResponse(chunks(), media_type="text/plain")
 
 
-@app.api_route("/big/{kib}", methods=GET_HEAD)
-async def big(kib: int):
-    return Response(b"x" * (kib * 1024), media_type="application/octet-stream")
+@app.api_route("/big/{id}", methods=GET_HEAD)
+async def big(id: int):
+    return Response(b"x" * (id * 1024), media_type="application/octet-stream")
 
 
 @app.get("/hang")

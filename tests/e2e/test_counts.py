@@ -100,7 +100,7 @@ def test_folded_routes(server, bpf, truth):
     jobs = [Job("GET", f"/items/{i}?token=s3cret", "/items/{id}") for i in range(60)]
     jobs += [Job("GET", f"/stream/2/{i}", "/stream/{id}/{id}") for i in range(3)]
     jobs += [Job("GET", "/fast"), Job("POST", "/echo", kw={"body": b"s3cret"})]
-    with reqscope.summary("-p", server.pid) as scope:
+    with reqscope.summary("-p", server.pid, "--insight", "off") as scope:
         run_jobs(server.address, jobs, truth)
         out = scope.finish()
     reqscope.check_counts(reqscope.parse_summary(out), truth)
@@ -111,7 +111,7 @@ def test_openapi_routes(server, bpf, truth, tmp_path):
     """The OpenAPI document, as the app itself serves it, is a routes file."""
     path = tmp_path / "openapi.json"
     path.write_bytes(server.ask("/openapi.json"))
-    jobs = [Job("GET", f"/items/{i}", "/items/{item_id}") for i in range(10)]
+    jobs = [Job("GET", f"/items/{i}", "/items/{id}") for i in range(10)]
     jobs += [Job("GET", "/stream/2/1", "/stream/{n}/{ms}"), Job("POST", "/echo", kw={"body": b"x"})]
     with reqscope.summary("-p", server.pid, "--routes", path) as scope:
         run_jobs(server.address, jobs, truth)

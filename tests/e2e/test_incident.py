@@ -14,7 +14,7 @@ def test_incident(binary, bpf, tmp_path):
     assert done.returncode == 0, done.stderr.decode() + done.stdout.decode()
     text = (tmp_path / "incident.md").read_text()
     for said in (r"REQSCOPE OK", r"REQSCOPE CRITICAL", r"rollback +systemctl start shop@2\.3\.0",
-                 r"GET /orders/\{id\}: [^:]*beyond\s+noise", r"2\.3\.0 -> 2\.4\.0", r"\[exit code 1\]", r"\[exit code 2\]"):
+                 r"GET /orders/\{order_id\}: [^:]*beyond\s+noise", r"2\.3\.0 -> 2\.4\.0", r"\[exit code 1\]", r"\[exit code 2\]"):
         assert re.search(said, text), (said, text)
     assert "/tmp/" not in text and TOP not in text
     assert (tmp_path / "incident.html").stat().st_size > 10000

@@ -312,6 +312,26 @@ static void test_text_wide(void **state)
 	free(text);
 }
 
+/* Where the endpoint is: a column of the widest, without the folders. */
+static void test_text_place(void **state)
+{
+	struct request r = finished(*state);
+	struct term_options o = {.columns = 180};
+	struct route route = *r.route;
+	char place[] = "/srv/shop/orders.py:17 get_order\033[2J", *text;
+
+	route.place = place;
+	r.route = &route;
+	text = text_of(&r, &o);
+	assert_non_null(strstr(text, "  orders.py:17 get_order\\x1b[2J"));
+	assert_null(strstr(text, "/srv"));
+	free(text);
+	route.place = NULL;
+	text = text_of(&r, &o);
+	assert_non_null(strstr(text, "/orders/{id}                  -  "));
+	free(text);
+}
+
 static void test_text_colour(void **state)
 {
 	struct request r = finished(*state);
@@ -377,6 +397,7 @@ int main(void)
 		T(test_json_absent_phases), T(test_json_peers),	  T(test_text_ok),
 		T(test_text_header_fits),   T(test_text_ends),	  T(test_text_room),
 		T(test_text_open),	    T(test_text_send),	  T(test_text_wide),
+		T(test_text_place),
 		T(test_text_colour),	    T(test_text_hostile),
 	};
 

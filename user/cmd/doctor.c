@@ -16,6 +16,7 @@
 #include "../capture/features.h"
 #include "../exit.h"
 #include "../options.h"
+#include "../python/process.h"
 #include "../target.h"
 
 enum grade { GOOD, NOTE, BAD };
@@ -104,6 +105,54 @@ static int doctor_load(const struct options *o)
 	return exit_of(err);
 }
 
+/* Whether a process has the application's routes; a supervisor has none, its workers do. */
+static bool doctor_routes(uint32_t pid, unsigned *version, char why[PYTHON_WHY_MAX])
+{
+	struct py_routes routes = {};
+	struct python *python;
+	int err = python_open(&python, pid, why);
+
+	if (err)
+		return false;
+	*version = python_version(python);
+	err = python_routes(python, &routes, why);
+	if (!err) {
+		say(GOOD, "interpreter", "CPython %u.%u, its memory is laid out as expected",
+		    *version >> 8, *version & 255);
+		say(GOOD, "routes", "%u, exact, from %s%s", routes.routes,
+		    routes.fastapi ? "fastapi" : "starlette",
+		    routes.uncertain ? "; the application decides some in its own way" : "");
+	}
+	py_routes_free(&routes);
+	python_close(python);
+	return !err;
+}
+
+static void doctor_insight(uint32_t pid)
+{
+	char why[PYTHON_WHY_MAX] = "", first[PYTHON_WHY_MAX] = "";
+	struct proc_tree tree = {};
+	unsigned version = 0;
+
+	if (proc_descendants(pid, &tree))
+		return;
+	for (uint32_t i = 0; i < tree.n; i++) {
+		if (doctor_routes(tree.pids[i], &version, why))
+			goto out;
+		if (!*first)
+			snprintf(first, sizeof(first), "%s", why);
+	}
+	if (version) {
+		say(GOOD, "interpreter", "CPython %u.%u, its memory is laid out as expected",
+		    version >> 8, version & 255);
+		say(NOTE, "routes", "%s: paths are folded", first);
+	} else {
+		say(NOTE, "interpreter", "not read: %s", first);
+	}
+out:
+	free(tree.pids);
+}
+
 static void doctor_server(const struct server *s)
 {
 	const char *where = s->addresses[0] ? s->addresses : "listens on nothing: is this the server?";
@@ -111,9 +160,7 @@ static void doctor_server(const struct server *s)
 	if (s->denied && !s->addresses[0])
 		where = "its sockets cannot be seen: CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH are missing";
 	say(s->addresses[0] ? GOOD : BAD, "target", "pid %u, %s, %s", s->pid, s->name, where);
-	if (s->python[0])
-		say(NOTE, "interpreter", "CPython %s; this version of reqscope reads sockets only",
-		    s->python);
+	doctor_insight(s->pid);
 }
 
 /* --unit, --cgroup; why none is there is said on stderr. */

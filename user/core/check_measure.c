@@ -225,8 +225,7 @@ int check_measure(struct check_result *r, const struct check *c, const struct su
 		put_shares(r, &n, c->min_requests);
 		put_rate(&r->measures[CHECK_RATE], &n, s);
 		put_accept_queue(&r->measures[CHECK_ACCEPT_QUEUE_SHARE], s);
-		put_unknown(&r->measures[CHECK_LOOP_STALL], "it needs a look into the interpreter, "
-							    "and this version reads sockets only");
+		put_unknown(&r->measures[CHECK_LOOP_STALL], "this version does not time the event loop");
 		if (n.all)
 			put_open_all(r, s);
 		else

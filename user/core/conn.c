@@ -86,6 +86,19 @@ static struct request *queue_pop(struct conn *c)
 	return r;
 }
 
+struct route *conn_route(struct router *router, const struct request *r)
+{
+	struct route_ask ask = {
+		.method = r->http.method,
+		.path = r->http.path,
+		.path_len = r->http.path_len,
+		.host = r->http.host,
+		.upgrade = r->http.flags & HTTP1_F_UPGRADE,
+	};
+
+	return router_match_ask(router, &ask);
+}
+
 void conn_end_first(struct tracer *t, struct conn *c, enum request_end end, uint64_t when)
 {
 	struct request *r = queue_pop(c);
@@ -93,7 +106,7 @@ void conn_end_first(struct tracer *t, struct conn *c, enum request_end end, uint
 	r->end = end;
 	r->ended = when;
 	if (r->head_seen && !r->route)
-		r->route = router_match(t->router, r->http.method, r->http.path, r->http.path_len);
+		r->route = conn_route(t->router, r);
 	t->sink.end(t->sink.ctx, r);
 	if (r == c->filling)
 		c->retired = true; /* the parser still writes into it */

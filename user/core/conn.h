@@ -105,6 +105,8 @@ struct conn *conn_new(struct tracer *t, uint64_t id);
 void conn_free(struct tracer *t, struct conn *c);
 /* Begins a request whose first byte is at `at`; NULL at the bound (the connection then is lost). */
 struct request *conn_begin(struct tracer *t, struct conn *c, uint64_t arrived, uint64_t now);
+/* The route of a request whose head is known. */
+struct route *conn_route(struct router *router, const struct request *r);
 /* Ends the oldest request. */
 void conn_end_first(struct tracer *t, struct conn *c, enum request_end end, uint64_t when);
 /* Events are missing: all that is open is unknown, wait for a boundary. */

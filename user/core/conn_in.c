@@ -98,7 +98,7 @@ static void head_complete(struct input *in)
 		return;
 	r->head_seen = true;
 	in->c->unproven = false;
-	r->route = router_match(in->t->router, r->http.method, r->http.path, r->http.path_len);
+	r->route = conn_route(in->t->router, r);
 }
 
 /* The request's last byte is the one before in->at. */

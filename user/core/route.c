@@ -137,6 +137,42 @@ struct router *router_new(uint32_t max_routes)
 	return r;
 }
 
+/* --- places */
+
+#define PLACES_MAX 16 /* of one route: it moves when the app's source does */
+
+static void places_free(struct route_place *p)
+{
+	while (p) {
+		struct route_place *next = p->next;
+
+		free(p);
+		p = next;
+	}
+}
+
+/* NULL when there is no memory, and when there were too many. */
+static void set_place(struct route *route, const char *place)
+{
+	struct route_box *box = route_box(route);
+	struct route_place *p = box->places;
+	unsigned n = 0;
+
+	if (route->place && !strcmp(route->place, place))
+		return;
+	for (; p && strcmp(p->text, place); p = p->next)
+		n++;
+	if (!p && n < PLACES_MAX) {
+		p = malloc(sizeof(*p) + strlen(place) + 1);
+		if (p) {
+			strcpy(p->text, place);
+			p->next = box->places;
+			box->places = p;
+		}
+	}
+	route->place = p ? p->text : NULL;
+}
+
 void router_free(struct router *r)
 {
 	if (!r)
@@ -144,8 +180,9 @@ void router_free(struct router *r)
 	for (unsigned i = 0; i < r->n_methods; i++)
 		route_trie_free(r->methods[i].root);
 	route_table_free(r->table);
+	route_table_free(r->app);
 	for (uint32_t i = 0; i < r->count; i++) {
-		free(r->by_id[i]->place);
+		places_free(r->by_id[i]->places);
 		free(r->by_id[i]);
 	}
 	free(r->by_id);
@@ -177,7 +214,12 @@ uint64_t router_overflow(const struct router *r)
 
 bool router_has_templates(const struct router *r)
 {
-	return r->table != NULL;
+	return r->table || r->app;
+}
+
+bool route_is_exact(const struct route *route)
+{
+	return ((const struct route_box *)route)->exact;
 }
 
 /* --- restoring */
@@ -196,12 +238,11 @@ struct route *router_restore(struct router *r, const char *method, const char *t
 			     const char *place)
 {
 	struct route *route = restore(r, method, template);
-	struct route_box *box = route ? route_box(route) : NULL;
 
-	if (!box)
+	if (!route)
 		return &r->by_id[0]->route;
 	if (place && !route->place)
-		route->place = box->place = strdup(place);
+		set_place(route, place);
 	return route;
 }
 
@@ -236,8 +277,11 @@ static struct route *exact_route(struct router *r, unsigned method, struct route
 	/* The folding tree may have made it before, and even folded it. From now on it stands. */
 	route_box(route)->exact = true;
 	route->folded_into = NULL;
-	if (own && !route->place)
-		route->place = t->place;
+	if (own) {
+		route->uncertain = t->uncertain;
+		if (t->place)
+			set_place(route, t->place);
+	}
 	return route;
 }
 
@@ -281,9 +325,23 @@ static size_t cut_query(const char *path, size_t len)
 	return mark ? (size_t)(mark - path) : len;
 }
 
-static struct route *match(struct router *r, unsigned method, const char *path, size_t len)
+static struct route_template *find_template(struct router *r, unsigned method,
+					    const struct route_ask *ask, const char *path, size_t len)
+{
+	struct route_template *t = NULL;
+
+	if (r->table)
+		t = route_table_match(r, r->table, method, ask, path, len);
+	if (!t && r->app)
+		t = route_table_match(r, r->app, method, ask, path, len);
+	return t;
+}
+
+static struct route *match(struct router *r, unsigned method, const struct route_ask *ask,
+			   const char *path, size_t len)
 {
 	struct route_seg segs[ROUTE_SEGMENTS + 1];
+	struct route_template *t;
 	const char *special;
 
 	if (*path != '/')
@@ -296,19 +354,23 @@ static struct route *match(struct router *r, unsigned method, const char *path, 
 		path = special;
 		len = 1;
 	}
-	if (r->table) {
-		struct route_template *t = route_table_match(r, method, path, len);
-
-		if (t)
-			return exact_route(r, method, t);
-	}
+	t = find_template(r, method, ask, path, len);
+	if (t)
+		return exact_route(r, method, t);
 	return route_trie_match(r, method, segs, route_split(path, len, segs));
 }
 
 struct route *router_match(struct router *r, const char *method, const char *path, size_t path_len)
 {
-	size_t len = path_len ? cut_query(path, path_len) : 0;
-	struct route *route = match(r, route_method(r, method), len ? path : "", len);
+	return router_match_ask(
+		r, &(struct route_ask){.method = method, .path = path, .path_len = path_len});
+}
+
+struct route *router_match_ask(struct router *r, const struct route_ask *ask)
+{
+	size_t len = ask->path_len ? cut_query(ask->path, ask->path_len) : 0;
+	struct route *route =
+		match(r, route_method(r, ask->method), ask, len ? ask->path : "", len);
 
 	if (!route) {
 		r->overflow++;

@@ -2,7 +2,7 @@
 /*
  * route.h - paths to routes of bounded number.
  *
- * Three sources, in this order: exact templates (a routes file, or later the app's own table), the
+ * Three sources, in this order: exact templates (a routes file, then the app's own table), the
  * folding heuristic (numbers, UUIDs, hashes, long or high-entropy segments become {id}), and a trie
  * per method that folds a level which still explodes into {*}. A route is (method, template). At
  * the bound everything new is the one route `other`, counted. Pure; knows no HTTP beyond methods
@@ -35,6 +35,7 @@ struct route {
 	char method[ROUTE_METHOD_MAX];
 	char *template; /* raw bytes, NUL-terminated; sinks escape them. "other" for id 0 */
 	char *place;	/* "file:line function" of the endpoint, or NULL */
+	bool uncertain; /* the app may have decided in its own way: see route_entry */
 	struct route *folded_into; /* set when a level folded later; follow with route_final(). Such
 				      a route keeps its id and is not matched any more */
 };
@@ -56,6 +57,18 @@ void router_free(struct router *r); /* with its routes; r may be NULL */
  * valid as long as the router. Steady state (route known) does not allocate.
  */
 struct route *router_match(struct router *r, const char *method, const char *path, size_t path_len);
+
+/* The same, with all that the templates of an app may ask for. */
+struct route_ask {
+	const char *method, *path;
+	size_t path_len;
+	const char *host; /* what Host said, with or without a port; NULL: not known */
+	bool upgrade;	  /* it asks for another protocol: a WebSocket, perhaps */
+};
+struct route *router_match_ask(struct router *r, const struct route_ask *ask);
+
+/* Whether a template says so, not a heuristic. */
+bool route_is_exact(const struct route *route);
 
 /* Follows folded_into to the end. */
 struct route *route_final(struct route *route);
@@ -98,6 +111,32 @@ int router_add(struct router *r, const char *method, const char *template, const
  * -ENOMEM.
  */
 int router_load(struct router *r, const char *text, size_t len, struct route_error *error);
+
+/* One route and method of the app's own table, in the order in which the app tries them. */
+#define ROUTE_NO_SCOPE UINT32_MAX
+struct route_entry {
+	char method[ROUTE_METHOD_MAX]; /* "*": any */
+	const char *template;	       /* as for router_add() */
+	const char *place;	       /* or NULL */
+	const char *host; /* NULL: any; else as Starlette's Host has it: "{sub}.example.org" */
+	/*
+	 * The index of the first entry of a mount, for its last one, which takes all that is below the
+	 * mount: nothing behind it is tried then, and a path that others in the mount have for other
+	 * methods is theirs (405). ROUTE_NO_SCOPE for all others.
+	 */
+	uint32_t scope;
+	bool host_case; /* upper and lower case of the host differ, as in old Starlette */
+	bool upgrade;	/* for WebSockets: requests that ask for no upgrade are not its */
+	bool uncertain; /* the app decides by more than path, method and host here */
+};
+
+/*
+ * Puts these in the place of the table that was there. What a routes file says goes first. Routes made
+ * before stay, with their place. Entries that cannot be used (longer than a template may be, not a
+ * path) are left out and counted, if left_out is not NULL. 0, or -ENOMEM with the old table kept.
+ */
+int router_replace_app(struct router *r, const struct route_entry *entries, uint32_t n,
+		       uint32_t *left_out);
 
 /* Whether any exact template was added; with templates, a path that matches none is folded. */
 bool router_has_templates(const struct router *r);

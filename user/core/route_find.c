@@ -16,8 +16,11 @@ struct search {
 	const char *end;
 	unsigned method;
 	unsigned tries;
+	const struct route_ask *ask;
 	struct route_template *full;	/* fits path and method */
 	struct route_template *partial; /* fits the path */
+	/* the entry of a mount took it: what in the mount has the path for other methods is wanted */
+	const struct route_template *mount;
 };
 
 /* --- one segment, one parameter */
@@ -107,8 +110,53 @@ static bool is_better(const struct route_template *t, const struct route_templat
 	return !best || t->order < best->order;
 }
 
+/* "{name}" stands for one character or more. Only the last one seen needs to be tried again. fold: what
+   upper and lower case differ by. */
+static bool host_fits(const char *pattern, const char *host, const char *end, char fold)
+{
+	const char *again = NULL, *from = NULL;
+
+	while (host < end) {
+		if (*pattern == '{') {
+			pattern += strcspn(pattern, "}");
+			pattern += *pattern == '}';
+			again = pattern;
+			from = ++host;
+		} else if (*pattern && (*pattern | fold) == (*host | fold)) {
+			pattern++;
+			host++;
+		} else if (again) {
+			pattern = again;
+			host = ++from;
+		} else {
+			return false;
+		}
+	}
+	return !*pattern;
+}
+
+/* The port does not count; that of an IPv6 address comes behind the bracket. */
+static bool is_host(const struct route_template *t, const char *host)
+{
+	const char *end = host ? strchr(host, *host == '[' ? ']' : ':') : NULL;
+
+	if (!host || strchr(host, '/'))
+		return false;
+	if (end && *host == '[')
+		end++;
+	return host_fits(t->host, host, end ? end : host + strlen(host), t->host_case ? 0 : 0x20);
+}
+
 static void take(struct search *s, struct route_template *t)
 {
+	if ((t->host && !is_host(t, s->ask->host)) || (t->upgrade && !s->ask->upgrade))
+		return;
+	if (s->mount) {
+		if (t->order >= s->mount->scope && t->order < s->mount->order &&
+		    is_better(t, s->partial))
+			s->partial = t;
+		return;
+	}
 	if ((t->method < 0 || (unsigned)t->method == s->method) && is_better(t, s->full))
 		s->full = t;
 	else if (is_better(t, s->partial))
@@ -123,7 +171,7 @@ static void visit(struct search *s, const struct table_node *node, const char *p
 	const char *slash, *next;
 	size_t len;
 
-	if (s->full && s->full->order < node->min_order)
+	if (s->full && !s->mount && s->full->order < node->min_order)
 		return;
 	if (!p) {
 		for (struct route_template *t = node->ends; t; t = t->next)
@@ -140,7 +188,7 @@ static void visit(struct search *s, const struct table_node *node, const char *p
 		if (node->params[kind] && len && longest(kind, p, p + len) == len)
 			visit(s, node->params[kind], next);
 	for (struct route_template *t = node->rest; t; t = t->next)
-		if (is_better(t, s->full) && match_tokens(s, t->tokens, t->n_tokens, p))
+		if ((s->mount || is_better(t, s->full)) && match_tokens(s, t->tokens, t->n_tokens, p))
 			take(s, t);
 }
 
@@ -174,10 +222,21 @@ static size_t decode(const char *path, size_t len, char *out)
 	return n;
 }
 
-struct route_template *route_table_match(struct router *r, unsigned method, const char *path,
-					 size_t len)
+/* Starlette has given the path to a mount; a route there that has it, for other methods, answers. */
+static struct route_template *in_mount(struct search *s, const struct route_table *table,
+				       const char *path)
 {
-	struct search s = {.method = method, .tries = ROUTE_TRIES};
+	s->mount = s->full;
+	s->partial = NULL;
+	visit(s, table->root, path);
+	return s->partial ? s->partial : s->full;
+}
+
+struct route_template *route_table_match(struct router *r, const struct route_table *table,
+					 unsigned method, const struct route_ask *ask,
+					 const char *path, size_t len)
+{
+	struct search s = {.method = method, .tries = ROUTE_TRIES, .ask = ask};
 
 	/* What could be decoded is never longer than what is there. */
 	if (len <= sizeof(r->decoded) && memchr(path, '%', len)) {
@@ -186,6 +245,8 @@ struct route_template *route_table_match(struct router *r, unsigned method, cons
 	}
 	s.end = path + len;
 	if (len && *path == '/')
-		visit(&s, r->table->root, path + 1);
+		visit(&s, table->root, path + 1);
+	if (s.full && s.full->scope < s.full->order)
+		return in_mount(&s, table, path + 1);
 	return s.full ? s.full : s.partial;
 }

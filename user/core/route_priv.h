@@ -74,7 +74,13 @@ struct route_box {
 	uint8_t method;
 	uint8_t hits;
 	bool exact; /* belongs to an exact template: never folds */
-	char *place; /* of a restored route, owned */
+	struct route_place *places; /* owned; the route's is one of them */
+	char text[];
+};
+
+/* Places that a route has had: whoever holds one may keep it as long as the router. */
+struct route_place {
+	struct route_place *next;
 	char text[];
 };
 
@@ -100,7 +106,8 @@ struct router {
 	uint32_t mask;
 	unsigned n_methods;
 	struct route_method methods[ROUTE_METHODS];
-	struct route_table *table; /* NULL without templates */
+	struct route_table *table; /* of router_add(); NULL without templates */
+	struct route_table *app;   /* of router_replace_app(); NULL without */
 	char decoded[ROUTE_DECODED_MAX];
 };
 
@@ -165,6 +172,10 @@ struct route_template {
 	int16_t method; /* -1: any */
 	uint16_t n_tokens;
 	bool made;
+	bool upgrade, host_case;
+	bool uncertain;
+	uint32_t scope; /* order of the first template of the mount that this one ends */
+	char *host;	/* NULL: any */
 	char *raw;    /* as written; the tokens point into it */
 	char *format; /* converters left out */
 	char *place;
@@ -173,8 +184,9 @@ struct route_template {
 
 /* The template of a path (raw bytes, begins with '/'): the first one registered that has path and
    method; else the first one that has the path, as Starlette answers 405. NULL: none. */
-struct route_template *route_table_match(struct router *r, unsigned method, const char *path,
-					 size_t len);
+struct route_template *route_table_match(struct router *r, const struct route_table *table,
+					 unsigned method, const struct route_ask *ask,
+					 const char *path, size_t len);
 void route_table_free(struct route_table *table);
 uint32_t route_table_added(const struct route_table *table); /* table may be NULL */
 

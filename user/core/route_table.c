@@ -210,6 +210,7 @@ static void template_free(struct route_template *t)
 	free(t->raw);
 	free(t->format);
 	free(t->place);
+	free(t->host);
 	free(t->tokens);
 	free(t);
 }
@@ -224,6 +225,7 @@ static struct route_template *template_new(int method, const char *raw, const ch
 	t->raw = strdup(raw);
 	t->format = path_format(raw);
 	t->place = place ? strdup(place) : NULL;
+	t->scope = ROUTE_NO_SCOPE;
 	if (!t->raw || !t->format || (place && !t->place)) {
 		template_free(t);
 		return NULL;
@@ -232,17 +234,23 @@ static struct route_template *template_new(int method, const char *raw, const ch
 	return t;
 }
 
+static bool same_host(const struct route_template *a, const struct route_template *b)
+{
+	return a->host == b->host || (a->host && b->host && !strcmp(a->host, b->host));
+}
+
 /* Appends a template to its node's list, or drops it when it is there already. 1: dropped. */
 static int plant(struct route_table *table, struct route_template *t)
 {
 	struct route_template **slot;
 
-	t->order = table->n;
+	t->order = table->added;
 	slot = slot_of(table, t);
 	if (!slot)
 		return -ENOMEM;
 	for (; *slot; slot = &(*slot)->next)
-		if ((*slot)->method == t->method && !strcmp((*slot)->raw, t->raw))
+		if ((*slot)->method == t->method && !strcmp((*slot)->raw, t->raw) &&
+		    same_host(*slot, t))
 			return 1;
 	*slot = t;
 	t->all = table->templates;
@@ -251,11 +259,11 @@ static int plant(struct route_table *table, struct route_template *t)
 	return 0;
 }
 
-static int table_make(struct router *r)
+static int table_make(struct route_table **to)
 {
 	struct route_table *table;
 
-	if (r->table)
+	if (*to)
 		return 0;
 	table = calloc(1, sizeof(*table));
 	if (!table)
@@ -265,7 +273,7 @@ static int table_make(struct router *r)
 		free(table);
 		return -ENOMEM;
 	}
-	r->table = table;
+	*to = table;
 	return 0;
 }
 
@@ -294,7 +302,7 @@ int router_add(struct router *r, const char *method, const char *template, const
 	if (!any && (index = route_method_add(r, method)) < 0)
 		return route_fail(error, "method \"%s\": expected at most %d different ones",
 				  method, ROUTE_METHODS);
-	if (table_make(r))
+	if (table_make(&r->table))
 		return -ENOMEM;
 	t = template_new(index, template, place);
 	if (!t)
@@ -306,6 +314,59 @@ int router_add(struct router *r, const char *method, const char *template, const
 		r->reserved++;
 	r->table->added += err >= 0;
 	return err < 0 ? err : 0;
+}
+
+/* --- the app's own table */
+
+/* 0, -EINVAL: left out, -ENOMEM. Its id is not kept back: the app may have more routes than there are. */
+static int add_entry(struct router *r, struct route_table *table, const struct route_entry *e)
+{
+	bool any = !strcmp(e->method, "*");
+	struct route_template *t;
+	int index = -1, err;
+
+	if ((!any && check_method(e->method, NULL)) || check_template(e->template, NULL) ||
+	    (!any && (index = route_method_add(r, e->method)) < 0))
+		return -EINVAL;
+	t = template_new(index, e->template, e->place);
+	if (!t)
+		return -ENOMEM;
+	t->made = true;
+	t->uncertain = e->uncertain;
+	t->upgrade = e->upgrade;
+	t->host_case = e->host_case;
+	t->scope = e->scope;
+	t->host = e->host ? strdup(e->host) : NULL;
+	err = e->host && !t->host ? -ENOMEM : plant(table, t);
+	if (err)
+		template_free(t);
+	return err < 0 ? err : 0;
+}
+
+int router_replace_app(struct router *r, const struct route_entry *entries, uint32_t n,
+		       uint32_t *left_out)
+{
+	struct route_table *table = NULL;
+	uint32_t out = 0;
+	int err = n ? table_make(&table) : 0;
+
+	for (uint32_t i = 0; i < n && !err; i++) {
+		table->added = i; /* the order that scopes refer to */
+		err = add_entry(r, table, &entries[i]);
+		if (err == -EINVAL) {
+			out++;
+			err = 0;
+		}
+	}
+	if (err) {
+		route_table_free(table);
+		return err;
+	}
+	if (left_out)
+		*left_out = out;
+	route_table_free(r->app);
+	r->app = table;
+	return 0;
 }
 
 uint32_t route_table_added(const struct route_table *table)

@@ -97,6 +97,8 @@ static void put_ticks(FILE *f, const struct times *x)
 	      "y=\"14\">UTC</text></svg><svg class=\"x\" height=\"22\" aria-hidden=\"true\">",
 	      f);
 	for (unsigned i = 0; tick_at(x, i, &at); i++) {
+		if (i > 1 && percent(x, at) > 96)
+			break; /* moved inside, it could lie on the one before */
 		fprintf(f, "<text class=\"%s%s\" x=\"%.3f%%\" y=\"14\">", i % 2 ? "odd" : "even",
 			percent(x, at) > 96 ? " last" : "", percent(x, at));
 		html_clock(f, x->how, at);

@@ -182,6 +182,8 @@ static void put_route(struct jsonw *w, const struct summary *s, const struct rou
 	jsonw_string(w, "method", r->route->method);
 	jsonw_string(w, "route", r->route->template);
 	jsonw_string(w, "place", r->route->place);
+	if (r->route->uncertain)
+		jsonw_bool(w, "uncertain", true);
 	jsonw_u64(w, "count", r->count);
 	put_ends(w, r->ends);
 	put_status(w, &r->status);

@@ -80,8 +80,12 @@ static void put_request_line(struct jsonw *w, const struct request *r)
 		jsonw_string(w, "method", r->http.method);
 		jsonw_string_n(w, "path", r->http.path, r->http.path_len);
 	}
-	if (r->route)
-		jsonw_string(w, "route", route_final(r->route)->template);
+	if (r->route) {
+		const struct route *route = route_final(r->route);
+
+		jsonw_string(w, "route", route->template);
+		jsonw_string(w, "place", route->place);
+	}
 }
 
 static void put_extras(struct jsonw *w, const struct request *r)
@@ -145,6 +149,7 @@ void sink_trace_json(FILE *f, const struct trace_context *c, const struct reques
 #define W_PHASE	 9
 #define W_PID	 9
 #define W_ROUTE	 28
+#define W_PLACE	 36
 
 /* Recv and send are mostly nothing: they have columns only where there is room. */
 static bool has_all_phases(const struct line *l)
@@ -160,6 +165,11 @@ static bool has_pid(const struct line *l)
 static bool has_route(const struct line *l)
 {
 	return l->width >= 140;
+}
+
+static bool has_place(const struct line *l)
+{
+	return l->width >= 180;
 }
 
 void sink_trace_text_header(FILE *f, const struct term_options *o)
@@ -183,6 +193,10 @@ void sink_trace_text_header(FILE *f, const struct term_options *o)
 	if (has_route(&l)) {
 		line_text(&l, STYLE_DIM, "route");
 		line_skip(&l, W_ROUTE + 2 - 5);
+	}
+	if (has_place(&l)) {
+		line_text(&l, STYLE_DIM, "endpoint");
+		line_skip(&l, W_PLACE + 2 - 8);
 	}
 	line_text(&l, STYLE_DIM, "request");
 	line_end(&l);
@@ -327,6 +341,20 @@ static void put_route(struct line *l, const struct request *r)
 	line_to(l, column);
 }
 
+/* Without the folders of its file: the function is what is looked for. */
+static void put_place(struct line *l, const struct request *r)
+{
+	const char *place = r->route ? route_final(r->route)->place : NULL;
+	const char *slash = place ? strrchr(place, '/') : NULL;
+	unsigned column = l->next + W_PLACE + 2;
+
+	if (place)
+		line_string(l, STYLE_DIM, slash ? slash + 1 : place, W_PLACE);
+	else
+		line_text(l, STYLE_DIM, "-");
+	line_to(l, column);
+}
+
 static void put_rest(struct line *l, const struct request *r, const struct remark *m)
 {
 	unsigned room = line_room(l), path = r->head_seen ? r->http.path_len + 5u : 14;
@@ -356,6 +384,8 @@ void sink_trace_text(FILE *f, const struct trace_context *c, const struct reques
 	line_skip(&l, 2);
 	if (has_route(&l))
 		put_route(&l, r);
+	if (has_place(&l))
+		put_place(&l, r);
 	put_rest(&l, r, &m);
 	line_end(&l);
 }

@@ -55,6 +55,16 @@ static void put_title(struct put *p)
 	}
 }
 
+static void put_place(struct put *p)
+{
+	const char *place = p->d->m->route->place;
+	struct row r;
+
+	if (!place || !labelled(p, &r, "endpoint"))
+		return;
+	row_bytes(&r, STYLE_PLAIN, place, strlen(place), row_room(&r));
+}
+
 /* --- numbers */
 
 static void put_requests(struct put *p)
@@ -231,6 +241,7 @@ void draw_detail(const struct draw *d)
 	struct row r;
 
 	put_title(&p);
+	put_place(&p);
 	if (!p.rs) {
 		if (next_row(&p, &r))
 			row_text(&r, STYLE_DIM, "no request of this route ended in this window");
