@@ -62,6 +62,11 @@ struct rs_event {
 };
 _Static_assert(sizeof(struct rs_event) == 32, "rs_event layout");
 
+/* rs_addr.family, as the kernel numbers them (include/linux/socket.h); 0: none */
+#define RS_AF_UNIX  1
+#define RS_AF_INET  2
+#define RS_AF_INET6 10
+
 struct rs_addr {
 	__u8 ip[16]; /* IPv4 in the first 4 bytes */
 	__u16 port;  /* network byte order */

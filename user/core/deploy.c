@@ -4,19 +4,17 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "../lib/escape.h"
+#include "../lib/utc.h"
 
 #define ROUTE_SHOWN 49 /* of a route: what follows it must not be cut off */
 
 char *deploy_time(char *out, size_t size, const struct summary_deploy *d)
 {
-	time_t at = (time_t)(d->at_wall_ns / 1000000000u);
-	struct tm tm = {0};
+	struct utc t = utc_of(d->at_wall_ns);
 
-	gmtime_r(&at, &tm);
-	snprintf(out, size, "%02d:%02d:%02d UTC", tm.tm_hour, tm.tm_min, tm.tm_sec);
+	snprintf(out, size, "%02u:%02u:%02u UTC", t.hour, t.minute, t.second);
 	return out;
 }
 

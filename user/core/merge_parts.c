@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "../lib/escape.h"
+#include "../lib/utc.h"
 #include "merge_priv.h"
 
 #define US	 UINT64_C(1000)
@@ -150,11 +150,10 @@ static bool overlap(const struct summary_part *a, const struct summary_part *b)
 
 static void say_time(char *out, size_t size, uint64_t ns)
 {
-	time_t seconds = (time_t)(ns / (1000000 * US));
-	struct tm tm;
+	struct utc t = utc_of(ns);
 
-	gmtime_r(&seconds, &tm);
-	strftime(out, size, "%Y-%m-%d %H:%M:%S", &tm);
+	snprintf(out, size, "%04u-%02u-%02u %02u:%02u:%02u", t.year, t.month, t.day, t.hour, t.minute,
+		 t.second);
 }
 
 static int say_overlap(const struct merge_part *a, const struct summary_part *b, const char *label,

@@ -6,7 +6,6 @@
 #include "recfile_priv.h"
 
 #include <stddef.h>
-#include <sys/socket.h>
 
 /* From the end backwards, so that each is close to the one before it; `ended` of one request is
    close to that of the one before. */
@@ -140,7 +139,7 @@ static void put_kind(struct recfile_writer *w, const struct kind *k)
 
 static unsigned address_size(unsigned family)
 {
-	return family == AF_INET ? 4 : family == AF_INET6 ? 16 : 0;
+	return family == RS_AF_INET ? 4 : family == RS_AF_INET6 ? 16 : 0;
 }
 
 static void write_peer(struct recfile_writer *w, const struct rs_addr *a)

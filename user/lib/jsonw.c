@@ -8,9 +8,7 @@
 #include <string.h>
 
 #include "escape.h"
-
-#define NS_PER_SECOND	UINT64_C(1000000000)
-#define SECONDS_PER_DAY 86400
+#include "utc.h"
 
 void jsonw_init(struct jsonw *w, FILE *f)
 {
@@ -188,40 +186,11 @@ void jsonw_ms(struct jsonw *w, const char *name, unsigned __int128 ns)
 	fprintf(w->f, ".%0*u", digits, fraction);
 }
 
-struct date {
-	unsigned year, month, day;
-};
-
-/*
- * The Gregorian date of a day counted from 1970-01-01, after H. Hinnant, "chrono-compatible
- * low-level date algorithms" (civil_from_days): years begin in March, so that the leap day ends
- * them, and come in eras of 400, which all have the same length.
- */
-static struct date date_of(uint64_t days)
-{
-	uint64_t since = days + 719468; /* from 0000-03-01 */
-	uint64_t era = since / 146097;
-	unsigned day = since % 146097; /* of the era */
-	unsigned year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
-	unsigned month;
-
-	day -= 365 * year + year / 4 - year / 100; /* of the year, from March 1 */
-	month = (5 * day + 2) / 153;		   /* from March */
-	return (struct date){
-		.year = (unsigned)(era * 400) + year + (month >= 10),
-		.month = month < 10 ? month + 3 : month - 9,
-		.day = day - (153 * month + 2) / 5 + 1,
-	};
-}
-
 void jsonw_time(struct jsonw *w, const char *name, uint64_t wall_ns)
 {
-	uint64_t seconds = wall_ns / NS_PER_SECOND;
-	unsigned of_day = seconds % SECONDS_PER_DAY;
-	struct date d = date_of(seconds / SECONDS_PER_DAY);
+	struct utc t = utc_of(wall_ns);
 
 	begin(w, name);
-	fprintf(w->f, "\"%04u-%02u-%02uT%02u:%02u:%02u.%06uZ\"", d.year, d.month, d.day,
-		of_day / 3600, of_day / 60 % 60, of_day % 60,
-		(unsigned)(wall_ns % NS_PER_SECOND / 1000));
+	fprintf(w->f, "\"%04u-%02u-%02uT%02u:%02u:%02u.%06uZ\"", t.year, t.month, t.day, t.hour,
+		t.minute, t.second, t.ns / 1000);
 }

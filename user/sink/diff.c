@@ -7,9 +7,9 @@
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 #include "../lib/units.h"
+#include "../lib/utc.h"
 #include "term_priv.h"
 
 /* Routes shown without a change; those with one always are. */
@@ -52,17 +52,17 @@ static const char *name_of(const struct diff_side *side)
 static void put_side(struct line *l, const char *label, const struct diff_side *side,
 		     double seconds, uint64_t requests)
 {
-	char text[UNITS_MAX];
-	time_t start = (time_t)(side->start_wall_ns / 1000000000);
-	struct tm tm;
+	struct utc t = utc_of(side->start_wall_ns);
+	char text[64];
 
 	line_text(l, STYLE_DIM, label);
 	line_to(l, LABEL_WIDTH);
 	line_printf(l, STYLE_PLAIN, "%s requests in %s",
 		    summary_count(text, sizeof(text), requests),
 		    units_duration((char[UNITS_MAX]){0}, UNITS_MAX, seconds * 1e9));
-	if (side->start_wall_ns && gmtime_r(&start, &tm)) {
-		strftime(text, sizeof(text), "from %Y-%m-%d %H:%M:%S UTC", &tm);
+	if (side->start_wall_ns) {
+		snprintf(text, sizeof(text), "from %04u-%02u-%02u %02u:%02u:%02u UTC", t.year, t.month,
+			 t.day, t.hour, t.minute, t.second);
 		line_item(l, STYLE_PLAIN, LABEL_WIDTH, text);
 	}
 	line_skip(l, 3);

@@ -4,10 +4,10 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "../lib/escape.h"
 #include "../lib/units.h"
+#include "../lib/utc.h"
 #include "html_priv.h"
 
 void html_words(FILE *f, const char *s)
@@ -113,20 +113,18 @@ void html_rate(FILE *f, double n, double seconds)
 
 void html_clock(FILE *f, enum clock how, uint64_t wall_ns)
 {
-	static const char *const formats[] = {
-		[CLOCK_DAY] = "%m-%d",	    [CLOCK_DAY_MINUTE] = "%m-%d %H:%M",
-		[CLOCK_MINUTE] = "%H:%M",   [CLOCK_SECOND] = "%H:%M:%S",
-		[CLOCK_MILLI] = "%H:%M:%S", [CLOCK_WHOLE] = "%Y-%m-%d %H:%M:%S",
-	};
-	time_t seconds = (time_t)(wall_ns / 1000000000u);
-	char text[40] = "";
-	struct tm tm = {0};
+	struct utc t = utc_of(wall_ns);
 
-	gmtime_r(&seconds, &tm);
-	strftime(text, sizeof(text), formats[how], &tm);
-	fputs(text, f);
+	if (how == CLOCK_WHOLE)
+		fprintf(f, "%04u-", t.year);
+	if (how == CLOCK_DAY || how == CLOCK_DAY_MINUTE || how == CLOCK_WHOLE)
+		fprintf(f, "%02u-%02u%s", t.month, t.day, how == CLOCK_DAY ? "" : " ");
+	if (how != CLOCK_DAY)
+		fprintf(f, "%02u:%02u", t.hour, t.minute);
+	if (how == CLOCK_SECOND || how == CLOCK_MILLI || how == CLOCK_WHOLE)
+		fprintf(f, ":%02u", t.second);
 	if (how == CLOCK_MILLI)
-		fprintf(f, ".%03u", (unsigned)(wall_ns / 1000000u % 1000));
+		fprintf(f, ".%03u", t.ns / 1000000);
 }
 
 void html_section(FILE *f, const char *id, const char *title, const char *note)

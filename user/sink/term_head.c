@@ -6,10 +6,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "../lib/escape.h"
 #include "../lib/units.h"
+#include "../lib/utc.h"
 #include "term_priv.h"
 
 #define ITEM_MAX 160
@@ -117,13 +117,11 @@ static void window_words(char *out, size_t size, const struct summary *s)
 {
 	uint64_t end = s->end_wall_ns ? s->end_wall_ns
 				      : s->start_wall_ns + (uint64_t)(s->seconds * 1e9);
-	time_t seconds = (time_t)(end / 1000000000u);
+	struct utc t = utc_of(end);
 	char length[UNITS_MAX];
-	struct tm tm = {0};
 
-	gmtime_r(&seconds, &tm);
 	units_duration(length, sizeof(length), s->seconds * 1e9);
-	snprintf(out, size, "%s to %02d:%02d:%02d UTC", length, tm.tm_hour, tm.tm_min, tm.tm_sec);
+	snprintf(out, size, "%s to %02u:%02u:%02u UTC", length, t.hour, t.minute, t.second);
 }
 
 /* An escaped string from outside, as an item. */

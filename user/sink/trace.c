@@ -7,11 +7,11 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "../lib/escape.h"
 #include "../lib/jsonw.h"
 #include "../lib/units.h"
+#include "../lib/utc.h"
 #include "term_priv.h"
 
 /* When it arrived, or when it was first seen where that is not known; monotonic ns, 0 unknown. */
@@ -204,12 +204,9 @@ void sink_trace_text_header(FILE *f, const struct term_options *o)
 
 static void put_time(struct line *l, uint64_t wall_ns)
 {
-	time_t seconds = (time_t)(wall_ns / 1000000000u);
-	struct tm tm = {0};
+	struct utc t = utc_of(wall_ns);
 
-	gmtime_r(&seconds, &tm);
-	line_printf(l, STYLE_DIM, "%02d:%02d:%02d.%03u", tm.tm_hour, tm.tm_min, tm.tm_sec,
-		    (unsigned)(wall_ns / 1000000 % 1000));
+	line_printf(l, STYLE_DIM, "%02u:%02u:%02u.%03u", t.hour, t.minute, t.second, t.ns / 1000000);
 }
 
 static void put_code(struct line *l, const struct request *r)
