@@ -26,6 +26,9 @@
 #define RS_MAX_SNAP     4096  /* most bytes copied of one iovec in one piece */
 #define RS_MAX_HEAD     8192  /* most bytes copied of an iovec that starts a response head */
 #define RS_TAIL         16    /* bytes copied from the end of a segment that was not copied whole */
+#define RS_MAX_FRAMES   16    /* innermost entries kept of a traceback */
+#define RS_TYPE_NAME    64    /* bytes of an exception's type name, with its NUL */
+#define RS_MAX_LOOPS    512   /* threads with an event loop that are followed */
 
 enum rs_event_type {
 	RS_EV_OPEN = 1, /* a connection was accepted, or one that existed before was met */
@@ -35,6 +38,9 @@ enum rs_event_type {
 	RS_EV_CLOSE,    /* the server can send no more on this connection, whoever caused it */
 	RS_EV_PROC,     /* a process joined, exec'ed or left the target */
 	RS_EV_LISTEN,   /* the target listens on an address */
+	RS_EV_STALL,    /* an event loop came back to its selector after longer than the threshold */
+	RS_EV_PAUSE,    /* an event loop's thread waited for the GIL, or collected garbage */
+	RS_EV_LOGGED,   /* a traceback was written to standard error while its exception was handled */
 	RS_EV_TYPES
 };
 
@@ -48,6 +54,7 @@ enum rs_event_type {
 #define RS_F_FAULT        0x0040 /* IN, OUT: some bytes could not be copied (page not resident) */
 #define RS_F_NONBLOCK     0x0080 /* OUT: the call could not block */
 #define RS_F_UNACCEPTED   0x0100 /* CLOSE: accept() never returned this connection */
+#define RS_F_ERROR        0x0200 /* OUT: it starts a 4xx or 5xx, and a struct rs_error is there */
 
 /* Every record's head. `conn` and `seq` are 0 on RS_EV_PROC and RS_EV_LISTEN; in the census of
    listeners, `conn` is an identity of the socket. */
@@ -106,7 +113,8 @@ struct rs_piece {
 /*
  * RS_EV_IN: h.ts is the return of the call. RS_EV_OUT: h.ts is its entry, `exit` its return.
  * After this struct follow n_arrivals times struct rs_arrival (IN only; the stamps of the bytes
- * taken, oldest first, the last may reach beyond the segment), then n_pieces times a struct rs_piece
+ * taken, oldest first, the last may reach beyond the segment), or a struct rs_error (OUT with
+ * RS_F_ERROR), then n_pieces times a struct rs_piece
  * with its bytes behind it, padded to 8; pieces ascend and do not overlap.
  */
 struct rs_ev_data {
@@ -160,6 +168,91 @@ struct rs_ev_listen {
 	__u32 path_len;
 };
 _Static_assert(sizeof(struct rs_ev_listen) == 184, "rs_ev_listen layout");
+
+/* --- the interpreter: what its memory tells while a hook runs on one of its threads */
+
+/* One entry of a traceback, as it lies in the process. */
+struct rs_frame {
+	__u64 code;      /* PyCodeObject */
+	__s32 lasti;     /* tb_lasti: bytes from 3.11 on, before that as the version counts */
+	__s32 firstline; /* co_firstlineno when the event was made: another now, another code object */
+};
+_Static_assert(sizeof(struct rs_frame) == 16, "rs_frame layout");
+
+/* The exception that a thread is handling. */
+struct rs_error {
+	__u64 exception; /* the object */
+	__u64 type;      /* its type */
+	__u64 tstate;    /* PyThreadState */
+	__u32 depth;     /* entries of its traceback; 0: none, or more than can be counted */
+	__u8 n_frames;   /* the last ones of them are kept, innermost last */
+	__u8 base;       /* it was found in the thread's own item of exc_info, not in a coroutine's */
+	__u8 pad[2];
+	char name[RS_TYPE_NAME]; /* tp_name when the event was made, cut */
+	struct rs_frame frames[RS_MAX_FRAMES];
+};
+_Static_assert(sizeof(struct rs_error) == 96 + 16 * RS_MAX_FRAMES, "rs_error layout");
+
+/* An event loop's thread did not come back to its selector from `start` to h.ts. */
+struct rs_ev_stall {
+	struct rs_event h; /* h.tid: the thread */
+	__u64 start;
+	__u64 cpu; /* ns of it on a CPU */
+	__u64 gil; /* ns of it waiting for the GIL */
+	__u64 gc;  /* ns of it collecting garbage; ~0: not known */
+};
+_Static_assert(sizeof(struct rs_ev_stall) == 64, "rs_ev_stall layout");
+
+enum rs_pause_what {
+	RS_PAUSE_GIL = 1,
+	RS_PAUSE_GC,
+};
+
+/* From `start` to h.ts; only of threads with an event loop, and only 0.5 ms or more. */
+struct rs_ev_pause {
+	struct rs_event h;
+	__u64 start;
+	__u32 what;       /* enum rs_pause_what */
+	__u32 generation; /* of the collection */
+};
+_Static_assert(sizeof(struct rs_ev_pause) == 48, "rs_ev_pause layout");
+
+struct rs_ev_logged {
+	struct rs_event h;
+	struct rs_error error;
+};
+_Static_assert(sizeof(struct rs_ev_logged) == 32 + 96 + 16 * RS_MAX_FRAMES, "rs_ev_logged layout");
+
+/* What the programs must know of a process's interpreter; the user side has checked it. Offsets in
+   bytes, addresses in the process. */
+struct rs_interp {
+	__u64 interp;     /* PyInterpreterState */
+	__u64 none;       /* _Py_NoneStruct */
+	__u64 gil;        /* struct _gil_runtime_state; 0: not known */
+	__u32 gil_size;
+	__u32 in_tstate_head;
+	__u32 ts_next, ts_thread_id, ts_exc_info;
+	__u32 exc_value, exc_previous;
+	__u32 ob_type, tp_name;
+	__u32 be_traceback;
+	__u32 tb_next, tb_frame, tb_lasti;
+	__s32 fo_frame; /* of a PyFrameObject to the frame itself; -1: it is the frame */
+	__u32 fr_code, co_firstlineno;
+};
+
+/* One thread with an event loop, in a table that the user side maps. Written by that thread's hooks
+   alone; every field is of one load. */
+struct rs_loop {
+	__u32 tgid, tid; /* tid 0: the place is free */
+	__u64 since;     /* followed since */
+	__u64 start;     /* it left its selector; 0: it waits there */
+	__u64 busy;      /* ns out of the selector, up to the last time that it came back */
+	__u64 turns;     /* times that it came back */
+	__u64 gil_since; /* it waits for the GIL since; 0: it does not */
+	__u64 gil, gil_waits;
+	__u64 gc, gc_runs; /* where collections can be seen */
+};
+_Static_assert(sizeof(struct rs_loop) == 80, "rs_loop layout");
 
 /*
  * One connection's state in the kernel, as the census iterator writes it (not in the ring).

@@ -219,7 +219,7 @@ static int load_routes(struct session *s, const char *file)
 static int core_start(struct session *s, const struct options *o)
 {
 	struct tracer_options t = {.max_conns = o->max_conns, .max_open = o->max_open};
-	struct request_sink sink = {s, on_begin, on_end, on_retract};
+	struct request_sink sink = {.ctx = s, .begin = on_begin, .end = on_end, .retract = on_retract};
 
 	s->router = router_new(o->max_routes);
 	s->tracer = s->router ? tracer_new(&t, s->router, &sink) : NULL;

@@ -323,7 +323,7 @@ static void step(struct fuzz *f)
 
 static void begin(struct fuzz *f, const uint8_t *data, size_t size)
 {
-	struct request_sink sink = {f, took_begin, took_end, took_retract};
+	struct request_sink sink = {.ctx = f, .begin = took_begin, .end = took_end, .retract = took_retract};
 	struct tracer_options o = {.max_conns = CONNS - 1, .max_open = MAX_OPEN};
 
 	*f = (struct fuzz){.p = data, .end = data + size, .now = 1000};

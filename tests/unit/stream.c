@@ -251,7 +251,7 @@ static void on_retract(void *ctx, const struct request *r)
 void harness_init(struct harness *h)
 {
 	struct tracer_options o = {.max_conns = 64, .max_open = 64};
-	struct request_sink sink = {h, on_begin, on_end, on_retract};
+	struct request_sink sink = {.ctx = h, .begin = on_begin, .end = on_end, .retract = on_retract};
 
 	memset(h, 0, sizeof(*h));
 	h->router = router_new(100);

@@ -135,7 +135,7 @@ static char *replay(const char *name, size_t *size)
 {
 	struct tracer_options o = TRACER_DEFAULTS;
 	struct replay p = {.router = router_new(100), .stats = stats_new()};
-	struct request_sink sink = {&p, on_begin, on_end, on_retract};
+	struct request_sink sink = {.ctx = &p, .begin = on_begin, .end = on_end, .retract = on_retract};
 	char path[128], *data, *out = NULL;
 	size_t n;
 

@@ -102,7 +102,7 @@ static void live_state(struct live *l, struct tracer *t)
 static void live_run(struct live *l, uint64_t seed)
 {
 	struct tracer_options o = {.max_conns = 64, .max_open = 64};
-	struct request_sink sink = {l, live_begin, live_end, live_retract};
+	struct request_sink sink = {.ctx = l, .begin = live_begin, .end = live_end, .retract = live_retract};
 	struct tracer *t = tracer_new(&o, l->side.router, &sink);
 	const struct traffic_event *e;
 

@@ -22,9 +22,11 @@ struct capture_options {
 	uint32_t snap_out;  /* ... written, where it starts no response head */
 	uint32_t snap_head; /* ... written, where it does, at most RS_MAX_HEAD */
 	uint32_t max_conns;
+	bool insight; /* the programs of the interpreter too */
+	uint64_t stall_ns; /* RS_EV_STALL from this on */
 };
 #define CAPTURE_DEFAULTS \
-	{.ring_kib = 4096, .snap_in = 4096, .snap_out = 64, .snap_head = RS_MAX_HEAD, .max_conns = 16384}
+	{.ring_kib = 4096, .snap_in = 4096, .snap_out = 64, .snap_head = RS_MAX_HEAD, .max_conns = 16384, .stall_ns = 100000000}
 
 struct capture_counts {
 	uint64_t events, dropped, evicted, cut, faults, no_state;
@@ -72,5 +74,27 @@ void capture_forget_process(struct capture *c, uint32_t pid);
 int capture_add_process(struct capture *c, uint32_t pid);
 
 void capture_counts(struct capture *c, struct capture_counts *counts);
+
+/*
+ * The interpreter of a process: from now on, exceptions behind its 4xx and 5xx and its waits for the GIL
+ * are told. It ends with the process, by capture_forget_process(). 0 or a negative errno.
+ */
+int capture_interp(struct capture *c, uint32_t pid, const struct rs_interp *interp);
+
+/*
+ * Probes in the process's own files; a negative errno where one cannot be placed, *why then says
+ * why in words (static). file: a path that can be opened here (/proc/PID/map_files/..., /proc/PID/root/...);
+ * offset: in that file. A probe whose first instruction would have to be single-stepped is refused with
+ * -ENOTSUP. They end with the process, by capture_forget_process().
+ */
+/* PySet_Add(): uvloop queues a transport for writing with it. */
+int capture_probe_queue(struct capture *c, uint32_t pid, const char *file, uint64_t offset,
+			const char **why);
+/* gc__start and gc__done of the provider "python" (USDT). */
+int capture_probe_gc(struct capture *c, uint32_t pid, const char *file, const char **why);
+
+/* The table of threads with an event loop, RS_MAX_LOOPS places, mapped: the kernel side writes it while it
+   is read. NULL: not available. */
+const volatile struct rs_loop *capture_loops(const struct capture *c);
 
 #endif

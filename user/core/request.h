@@ -25,6 +25,7 @@ enum request_end {
 enum request_phase { PHASE_QUEUE, PHASE_RECV, PHASE_APP, PHASE_SEND, PHASES };
 
 struct route;
+struct site;
 
 /* Stamps are CLOCK_MONOTONIC ns, 0 = not known. Owned by the connection that carries it. */
 struct request {
@@ -51,6 +52,13 @@ struct request {
 
 	uint64_t bytes_in, bytes_out;
 	struct rs_addr peer;
+	uint32_t tid;		  /* thread that read it; 0 unknown */
+	const struct site *error; /* the exception behind its 4xx or 5xx; NULL: none was seen */
+	struct {
+		const struct site *site; /* of the longest stall of its loop while it lay unread; NULL */
+		uint64_t ns;		 /* of its queue that were in such stalls */
+	} stall;
+	uint64_t gil_wait, gc; /* ns of its app phase in which its thread waited for the GIL, or collected */
 	struct route *route; /* NULL until head_seen */
 	struct http1_head http;
 };

@@ -10,6 +10,7 @@
 #include "hist.h"
 #include "request.h"
 #include "route.h"
+#include "site.h"
 
 #define STATS_MAX_WORKERS 256
 
@@ -48,6 +49,44 @@ struct auth_stats {
 	struct hist total;
 };
 
+/* Exceptions behind answers, by place. Bounded: what finds no room is in `rest`. */
+#define STATS_MAX_ERRORS 32
+struct error_counts {
+	uint32_t n, cap;
+	struct error_count {
+		const struct site *site;
+		uint16_t status; /* 0: background */
+		uint64_t count;
+	} * items; /* owned; the order in which they were met */
+	uint64_t rest;
+};
+
+/* Stretches in which a loop did not come back to its selector, by what held it up. */
+#define STATS_MAX_STALLS 64
+struct stall_stats {
+	const struct site *site;
+	const struct route *route; /* whose endpoint it was, of the longest; NULL not known */
+	uint64_t count, max, total; /* ns */
+	uint64_t victims;	    /* requests that lay unread meanwhile, by when they ended */
+	uint64_t waited;	    /* ns that these lay unread because of it */
+};
+
+/* What a stall is told as. site is never NULL. */
+struct stall {
+	uint64_t start, end; /* monotonic ns */
+	uint32_t pid, tid;
+	const struct site *site;
+	const struct route *route; /* NULL: not known */
+};
+
+/* Time of all event loops together, ns. watched == 0: not known. */
+struct loop_time {
+	uint64_t watched, busy;
+	uint64_t gil, gil_waits;
+	uint64_t gc, gc_runs; /* gc_known: where collections can be seen */
+	bool gc_known;
+};
+
 struct ledger {
 	int64_t carried, started;
 	uint64_t ok, client_closed, server_closed, upgraded, unknown;
@@ -64,6 +103,7 @@ struct route_stats {
 	struct hist latency[LATENCIES];
 	uint64_t cache[CACHE_KINDS];
 	struct auth_stats auth[AUTH_KINDS];
+	struct error_counts errors;
 	struct {
 		uint64_t total; /* ns */
 		uint64_t at;	/* arrival, CLOCK_MONOTONIC ns */
@@ -85,6 +125,12 @@ struct stats {
 	struct hist latency[LATENCIES];
 	uint64_t cache[CACHE_KINDS];
 	struct auth_stats auth[AUTH_KINDS];
+	struct error_counts background; /* of no request */
+	struct error_counts routeless;	/* of requests without a route */
+	struct stall_stats *stalls;	/* owned; the order in which they were met */
+	uint32_t n_stalls, cap_stalls;
+	uint64_t stalls_rest; /* found no room */
+	struct loop_time loop;
 	struct route_stats **routes; /* by route id, NULL where none; owned */
 	uint32_t n_routes;
 	struct worker_stats *workers; /* owned; in the order in which they were met */
@@ -113,6 +159,12 @@ void stats_begin(struct stats *s, const struct request *r);
  * is no end (nothing is counted); -ENOMEM (the ledger is right, the rest may lack this request).
  */
 int stats_end(struct stats *s, const struct request *r);
+
+/* The rest of what can be told: 0 or -ENOMEM. A stall counts when it is over; its victims count with
+   their own end (request.stall). A loop's time is what went by since it was told last. */
+int stats_stall(struct stats *s, const struct stall *stall);
+int stats_background(struct stats *s, const struct site *site);
+void stats_loop(struct stats *s, const struct loop_time *t);
 
 /* It was no request: undoes its begin, also one of an earlier stretch (started may become
    negative). What it was instead (ledger.not_http) is for the caller to count. */

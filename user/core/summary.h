@@ -92,6 +92,7 @@ struct summary_open {
 	const struct request *request; /* stamps, method, path */
 	uint64_t age;                  /* ns */
 	enum request_phase phase;
+	const char *where;   /* where in the application it waits; NULL: not known */
 	const char *host;    /* of a merge of several hosts; else NULL */
 	uint64_t at_wall_ns; /* of a merge: the end of its part, when it was open; else 0 */
 };
@@ -101,6 +102,16 @@ struct summary_worker {
 	uint32_t pid;
 	uint64_t open; /* requests open there at the end of the window */
 };
+
+/* Where tasks and threads of the application wait that belong to no request that is known to be open. */
+struct summary_wait {
+	uint64_t count;
+	bool threads;	   /* else tasks of an event loop */
+	const char *where; /* the innermost frame of the app's own code: "db.py:88 get_conn" */
+	const char *on;	   /* what that called: "asyncpg.pool.Pool.acquire"; "" not known */
+	const char *host;  /* of a merge of several hosts; else NULL */
+};
+#define SUMMARY_MAX_WAITS 16
 
 /*
  * What a merged summary is made of: one target of one host over one stretch of time. Stretches that
@@ -150,6 +161,10 @@ struct summary {
 	struct stats *stats; /* of the window; routes folded */
 	const struct summary_open *open; /* oldest first, at most SUMMARY_MAX_OPEN */
 	uint32_t n_open;
+	const struct summary_wait *waits; /* most first; only looked for when something hangs */
+	uint32_t n_waits;
+	const struct site *held; /* an event loop is held up at this moment, for the longest; else NULL */
+	uint64_t held_ns;
 	const struct summary_worker *workers; /* NULL: only those known that ended a request */
 	uint32_t n_workers;
 	const struct summary_worker_row *rows; /* of a merge of several hosts: all there is to say of

@@ -21,6 +21,11 @@ struct request_sink {
 	void (*end)(void *ctx, const struct request *r);
 	/* what had begun turned out to be no HTTP request: its begin is taken back */
 	void (*retract)(void *ctx, const struct request *r);
+	/* Optional. error: the head of r, 4xx or 5xx, was written while this exception was handled; what
+	   it is and where it was raised is for the callee to find out (request.error). annotate: r is about
+	   to end, what else is known of it can be added (request.stall, gil_wait, gc). */
+	void (*error)(void *ctx, struct request *r, const struct rs_error *error);
+	void (*annotate)(void *ctx, struct request *r);
 };
 
 struct tracer_options {
