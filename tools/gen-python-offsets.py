@@ -25,6 +25,8 @@ PROLOGUE = r"""
 #include "internal/pycore_runtime.h"
 #endif
 #include "internal/pycore_pystate.h"
+#include "internal/pycore_gil.h"
+#include "opcode.h"
 #if PY_VERSION_HEX >= 0x030b0000
 #include "internal/pycore_frame.h"
 #include "internal/pycore_code.h"
@@ -97,6 +99,54 @@ FIELDS = [
     ("tuple_item", [(0x308, "AT(PyTupleObject, ob_item)")], "tuple_object.ob_item"),
     ("int_digit", [(0x308, "AT(PyLongObject, ob_digit)"), (0x30c, "AT(PyLongObject, long_value.ob_digit)")],
      "long_object.ob_digit"),
+    # the GIL, the collector, threads
+    ("rt_gil", [(0x308, "AT(_PyRuntimeState, ceval.gil)"), (0x30c, None)]),
+    ("in_gil", [(0x308, None), (0x30c, "AT(PyInterpreterState, ceval.gil)")], "interpreter_state.ceval_gil"),
+    ("gil_size", [(0x308, "(int)sizeof(struct _gil_runtime_state)")]),
+    ("gil_holder", [(0x308, "AT(struct _gil_runtime_state, last_holder)")]),
+    ("gil_locked", [(0x308, "AT(struct _gil_runtime_state, locked)")]),
+    ("rt_collecting", [(0x308, "AT(_PyRuntimeState, gc.collecting)"), (0x309, None)]),
+    ("in_collecting", [(0x308, None), (0x309, "AT(PyInterpreterState, gc.collecting)")]),
+    ("rt_main_thread", [(0x308, "AT(_PyRuntimeState, main_thread)")]),
+    ("ts_thread_id", [(0x308, "AT(PyThreadState, thread_id)")], "thread_state.thread_id"),
+    ("ts_native_id", [(0x308, None), (0x30b, "AT(PyThreadState, native_thread_id)")],
+     "thread_state.native_thread_id"),
+    # exceptions
+    ("ts_exc_info", [(0x308, "AT(PyThreadState, exc_info)")]),
+    ("ts_exc_state", [(0x308, "AT(PyThreadState, exc_state)")]),
+    ("exc_value", [(0x308, "AT(_PyErr_StackItem, exc_value)")]),
+    ("exc_previous", [(0x308, "AT(_PyErr_StackItem, previous_item)")]),
+    ("be_traceback", [(0x308, "AT(PyBaseExceptionObject, traceback)")]),
+    ("tb_next", [(0x308, "AT(PyTracebackObject, tb_next)")]),
+    ("tb_frame", [(0x308, "AT(PyTracebackObject, tb_frame)")]),
+    ("tb_lasti", [(0x308, "AT(PyTracebackObject, tb_lasti)")]),
+    ("fo_frame", [(0x308, None), (0x30b, "AT(PyFrameObject, f_frame)")]),
+    ("ht_qualname", [(0x308, "AT(PyHeapTypeObject, ht_qualname)")]),
+    # where a frame is, and what it waits for
+    ("fr_owner", [(0x308, None), (0x30b, "AT(_PyInterpreterFrame, owner)")], "interpreter_frame.owner"),
+    ("fr_lasti", [(0x308, "AT(PyFrameObject, f_lasti)"), (0x30b, None)]),
+    ("fr_instr", [(0x308, None), (0x30b, "AT(_PyInterpreterFrame, prev_instr)"),
+                  (0x30d, "AT(_PyInterpreterFrame, instr_ptr)")], "interpreter_frame.instr_ptr"),
+    ("fr_valuestack", [(0x308, None), (0x30a, "AT(PyFrameObject, f_valuestack)"), (0x30b, None)]),
+    ("fr_top", [(0x308, "AT(PyFrameObject, f_stacktop)"), (0x30a, "AT(PyFrameObject, f_stackdepth)"),
+                (0x30b, "AT(_PyInterpreterFrame, stacktop)")]),
+    ("fr_state", [(0x308, None), (0x30a, "AT(PyFrameObject, f_state)"), (0x30b, None)]),
+    ("fr_executing", [(0x308, "AT(PyFrameObject, f_executing)"), (0x30a, None)]),
+    ("coro_qualname", [(0x308, "AT(PyCoroObject, cr_qualname)")]),
+    ("coro_state", [(0x308, None), (0x30b, "AT(PyCoroObject, cr_frame_state)")]),
+    ("st_suspended", [(0x308, None), (0x30a, "FRAME_SUSPENDED")]),
+    ("st_awaiting", [(0x308, None), (0x30d, "FRAME_SUSPENDED_YIELD_FROM")]),
+    ("op_await", [(0x308, "YIELD_FROM"), (0x30b, "RESUME"), (0x30d, None)]),
+    ("op_await_too", [(0x308, None), (0x30b, "RESUME_QUICK"), (0x30c, "INSTRUMENTED_RESUME"), (0x30d, None)]),
+    # code
+    ("co_name", [(0x308, "AT(PyCodeObject, co_name)")], "code_object.name"),
+    ("co_qualname", [(0x308, None), (0x30b, "AT(PyCodeObject, co_qualname)")], "code_object.qualname"),
+    ("co_lines", [(0x308, "AT(PyCodeObject, co_lnotab)"), (0x30a, "AT(PyCodeObject, co_linetable)")],
+     "code_object.linetable"),
+    ("co_code", [(0x308, "AT(PyCodeObject, co_code)"), (0x30b, "AT(PyCodeObject, co_code_adaptive)")],
+     "code_object.co_code_adaptive"),
+    ("bytes_data", [(0x308, "AT(PyBytesObject, ob_sval)")], "bytes_object.ob_sval"),
+    ("ref_object", [(0x308, "AT(PyWeakReference, wr_object)")]),
 ]
 
 

@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../user/python/insight.h"
 #include "../../user/python/routes.h"
 #include "../unit/pyimage.c"
+#include "../unit/pyimage_run.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -26,12 +28,56 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static struct pristine {
 	struct image *image;
 	uint8_t *bytes;
+	struct rs_error error;
 } all[16];
 
 static const uint8_t *changes;
 static size_t n_changes;
 
-static struct image *restored(unsigned version)
+/* Something of the application, of a package and of the standard library, each way of waiting. */
+static void make_tasks(struct image *im)
+{
+	uint64_t code = image_code_named(im, "/srv/app/db.py", 80, "Db.get_conn"), inner, outer,
+		 tasks[3];
+	uint64_t pool =
+		image_code_named(im, "/x/site-packages/asyncpg/pool.py", 9, "Pool.__aenter__");
+	uint64_t lock =
+		image_code_named(im, "/usr/lib/python3.9/asyncio/locks.py", 30, "Lock.acquire");
+	uint64_t serves =
+		image_code_named(im, "/x/uvicorn/protocols/http/h11_impl.py", 1, "R.run_asgi");
+	uint64_t future = image_awaiting(im, im->future_iter, image_raw(im, im->future, 120));
+	uint64_t cycle = image_cycle(im, "192.0.2.7", 51234, "/orders/1");
+
+	inner = image_suspended(im, im->generator, lock, 2, future, 0);
+	inner = image_suspended(im, im->coroutine, pool, 3, inner, 0);
+	outer = image_suspended(im, im->coroutine, code, 4, image_awaiting(im, im->wrapper, inner),
+				0);
+	tasks[0] = image_task(im, image_suspended(im, im->coroutine, serves, 5, outer, cycle));
+	future = image_awaiting(im, im->future_iter, tasks[0]);
+	tasks[1] = image_task(im, image_suspended(im, im->coroutine, code, 6, future, 0));
+	tasks[2] = image_task(im, image_suspended(im, im->coroutine, code, 7, 0, 0));
+	image_tasks(im, 3, tasks);
+	image_call_c(im);
+	image_call(im, code, 8, im->none);
+	image_call(im, lock, 9, im->none);
+}
+
+static void make_error(struct image *im, struct rs_error *e)
+{
+	const char *const files[] = {"/srv/app/a.py", "/srv/app/b.py", "/x/site-packages/c.py"};
+
+	*e = (struct rs_error){.type = image_class(im, "TooMany", "asyncpg", im->object),
+			       .n_frames = 3};
+	e->exception = image_raw(im, e->type, 64);
+	e->tstate = im->thread;
+	strcpy(e->name, "TooMany");
+	for (unsigned i = 0; i < 3; i++)
+		e->frames[i] =
+			(struct rs_frame){image_code_named(im, files[i], 10 * i, "f"), 14, 10 * i};
+	image_handle(im, e->exception, false);
+}
+
+static struct pristine *pristine(unsigned version)
 {
 	const struct py_offsets *known;
 	struct pristine *p;
@@ -42,13 +88,16 @@ static struct image *restored(unsigned version)
 	if (!p->image) {
 		p->image = image_new(known[version % n].version);
 		image_app(p->image);
+		make_tasks(p->image);
+		make_error(p->image, &p->error);
 		p->bytes = malloc(p->image->used);
 		MUST(p->bytes);
 		memcpy(p->bytes, p->image->bytes, p->image->used);
 	}
 	memcpy(p->image->bytes, p->bytes, p->image->used);
 	p->image->reads = 0;
-	return p->image;
+	p->image->meddle = NULL;
+	return p;
 }
 
 /* Values that go further than random ones: addresses, small numbers, what lies elsewhere. */
@@ -111,16 +160,63 @@ static void use(const struct py_routes *r)
 	router_free(router);
 }
 
+/* --- what is asked while it runs */
+
+/* It ends, and a sanitizer sees whether it is well-formed to its end. */
+static void check_text(const char *text, size_t size)
+{
+	MUST(memchr(text, '\0', size));
+}
+
+static void on_wait(void *ctx, const struct python_wait *w)
+{
+	unsigned *n = ctx;
+
+	check_text(w->where, sizeof(w->where));
+	check_text(w->on, sizeof(w->on));
+	check_text(w->path, sizeof(w->path));
+	MUST(!w->peer.family || w->peer.family == RS_AF_INET || w->peer.family == RS_AF_INET6);
+	MUST(w->peer.family || !w->peer.port);
+	MUST(!w->thread || *w->where);
+	MUST(++*n <= PY_TASKS_MAX + PY_THREADS_MAX);
+}
+
+static void ask(struct py *py, struct image *im, const struct rs_error *error)
+{
+	struct py_home home = {.cwd = "/srv/app"};
+	struct python_stack stack = {};
+	struct python_error e;
+	struct rs_interp interp;
+	char why[160] = "";
+	unsigned n = 0;
+
+	py_home_open(py, &home);
+	check_text(home.stdlib, sizeof(home.stdlib));
+	MUST(!py_interp(py, im->none, &interp, why, sizeof(why)) || (*why && !interp.interp));
+	if (py_error(py, &home, error, &e))
+		MUST(!*e.type && !*e.where && !*e.own);
+	check_text(e.where, sizeof(e.where));
+	check_text(e.own, sizeof(e.own));
+	for (unsigned still = 0; still < 2; still++)
+		py_stack(py, &home, im->thread, still, interp.gil, &stack);
+	check_text(stack.own.where, sizeof(stack.own.where));
+	check_text(stack.called, sizeof(stack.called));
+	MUST(!*stack.own.where || stack.own.own);
+	py_waits(py, &home, on_wait, &n);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char why[160] = "";
+	struct pristine *p;
 	struct py_routes r;
 	struct image *im;
 	struct py py;
 
 	if (!size)
 		return 0;
-	im = restored(data[0]);
+	p = pristine(data[0]);
+	im = p->image;
 	changes = data + 1;
 	n_changes = (size - 1) / CHANGE;
 	if (n_changes > MAX_CHANGES)
@@ -133,6 +229,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		MUST(*why && !py.mem);
 		return 0;
 	}
+	ask(&py, im, &p->error);
 	if (!py_routes_read(&py, "/srv/app", &r, why, sizeof(why)))
 		use(&r);
 	else

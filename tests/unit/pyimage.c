@@ -53,7 +53,7 @@ uint64_t image_get(struct image *im, uint64_t addr)
 }
 
 /* With room before it for what some versions keep there. */
-static uint64_t object_of(struct image *im, uint64_t type, size_t size)
+uint64_t image_raw(struct image *im, uint64_t type, size_t size)
 {
 	uint64_t addr = image_alloc(im, size + 32) + 32;
 
@@ -66,7 +66,7 @@ static uint64_t object_of(struct image *im, uint64_t type, size_t size)
 
 uint64_t image_wide_str(struct image *im, const uint32_t *text, int64_t n, unsigned kind)
 {
-	uint64_t s = object_of(im, im->str, im->o.uni_compact + n * kind + 8);
+	uint64_t s = image_raw(im, im->str, im->o.uni_compact + n * kind + 8);
 
 	image_put(im, s + im->o.uni_length, n);
 	image_put32(im, s + im->o.uni_state, kind << 2 | 1 << 5);
@@ -78,7 +78,7 @@ uint64_t image_wide_str(struct image *im, const uint32_t *text, int64_t n, unsig
 uint64_t image_str(struct image *im, const char *ascii)
 {
 	size_t n = strlen(ascii);
-	uint64_t s = object_of(im, im->str, im->o.uni_ascii + n + 8);
+	uint64_t s = image_raw(im, im->str, im->o.uni_ascii + n + 8);
 
 	image_put(im, s + im->o.uni_length, n);
 	image_put32(im, s + im->o.uni_state, 1 << 2 | 1 << 5 | 1 << 6);
@@ -88,7 +88,7 @@ uint64_t image_str(struct image *im, const char *ascii)
 
 uint64_t image_int(struct image *im, uint32_t value)
 {
-	uint64_t i = object_of(im, im->integer, 32);
+	uint64_t i = image_raw(im, im->integer, 32);
 	bool tagged = im->o.version >= 0x30c;
 
 	image_put(im, i + im->o.var_size, value ? tagged ? 1 << 3 : 1 : tagged ? 1 : 0);
@@ -98,7 +98,7 @@ uint64_t image_int(struct image *im, uint32_t value)
 
 uint64_t image_tuple(struct image *im, unsigned n, const uint64_t *items)
 {
-	uint64_t t = object_of(im, im->tuple, im->o.tuple_item + n * 8);
+	uint64_t t = image_raw(im, im->tuple, im->o.tuple_item + n * 8);
 
 	image_put(im, t + im->o.var_size, n);
 	for (unsigned i = 0; i < n; i++)
@@ -108,7 +108,7 @@ uint64_t image_tuple(struct image *im, unsigned n, const uint64_t *items)
 
 uint64_t image_list(struct image *im, unsigned n, const uint64_t *items)
 {
-	uint64_t l = object_of(im, im->list, 48), data = image_alloc(im, n * 8 + 64);
+	uint64_t l = image_raw(im, im->list, 48), data = image_alloc(im, n * 8 + 64);
 
 	image_put(im, l + im->o.var_size, n);
 	image_put(im, l + im->o.list_item, data);
@@ -119,7 +119,7 @@ uint64_t image_list(struct image *im, unsigned n, const uint64_t *items)
 
 uint64_t image_set(struct image *im, unsigned n, const uint64_t *keys)
 {
-	uint64_t s = object_of(im, im->set, 200), table = image_alloc(im, 16 * 16);
+	uint64_t s = image_raw(im, im->set, 200), table = image_alloc(im, 16 * 16);
 
 	image_put(im, s + im->o.set_mask, 15);
 	image_put(im, s + im->o.set_table, table);
@@ -169,7 +169,7 @@ void image_dict_add(struct image *im, uint64_t dict, const char *name, uint64_t 
 
 uint64_t image_dict(struct image *im, unsigned n, const struct image_pair *pairs)
 {
-	uint64_t d = object_of(im, im->dict, 64);
+	uint64_t d = image_raw(im, im->dict, 64);
 
 	image_put(im, d + im->o.ma_keys, keys_new(im));
 	for (unsigned i = 0; i < n; i++)
@@ -194,7 +194,7 @@ static uint64_t shared_keys(struct image *im, unsigned n, const struct image_pai
 
 uint64_t image_split_dict(struct image *im, unsigned n, const struct image_pair *pairs)
 {
-	uint64_t d = object_of(im, im->dict, 64), values = image_alloc(im, n * 8 + 16);
+	uint64_t d = image_raw(im, im->dict, 64), values = image_alloc(im, n * 8 + 16);
 
 	image_put(im, d + im->o.ma_keys, shared_keys(im, n, pairs));
 	image_put(im, d + im->o.ma_values, values);
@@ -206,7 +206,7 @@ uint64_t image_split_dict(struct image *im, unsigned n, const struct image_pair 
 
 static uint64_t class_of(struct image *im, const char *name, uint64_t base, uint64_t flags)
 {
-	uint64_t t = object_of(im, im->type, TYPE_SIZE), text = image_alloc(im, strlen(name) + 1);
+	uint64_t t = image_raw(im, im->type, TYPE_SIZE), text = image_alloc(im, strlen(name) + 1);
 	uint64_t mro[8] = {t}, above = base ? image_get(im, base + im->o.tp_mro) : 0;
 	unsigned n = 1;
 
@@ -221,7 +221,7 @@ static uint64_t class_of(struct image *im, const char *name, uint64_t base, uint
 
 uint64_t image_class(struct image *im, const char *name, const char *module, uint64_t base)
 {
-	uint64_t flags = IS_OLD(im) ? 0 : PY_MANAGED_DICT;
+	uint64_t flags = PY_HEAP_TYPE | (IS_OLD(im) ? 0 : PY_MANAGED_DICT);
 	uint64_t t, dict;
 
 	if (im->o.version >= 0x30d)
@@ -231,6 +231,7 @@ uint64_t image_class(struct image *im, const char *name, const char *module, uin
 	if (module)
 		image_dict_add(im, dict, "__module__", image_str(im, module));
 	image_put(im, t + im->o.tp_dict, dict);
+	image_put(im, t + im->o.ht_qualname, image_str(im, name));
 	image_put(im, t + im->o.tp_basicsize, 24);
 	image_put(im, t + im->o.tp_dictoffset, IS_OLD(im) ? 16 : (uint64_t)-1);
 	return t;
@@ -239,7 +240,7 @@ uint64_t image_class(struct image *im, const char *name, const char *module, uin
 uint64_t image_object(struct image *im, uint64_t class, enum image_form form, unsigned n,
 		      const struct image_pair *pairs)
 {
-	uint64_t o = object_of(im, class, 24 + 8 + n * 8), values;
+	uint64_t o = image_raw(im, class, 24 + 8 + n * 8), values;
 
 	if (form == FORM_DICT || IS_OLD(im)) {
 		uint64_t dict = form == FORM_DICT ? image_dict(im, n, pairs)
@@ -267,7 +268,7 @@ uint64_t image_object(struct image *im, uint64_t class, enum image_form form, un
 
 uint64_t image_code(struct image *im, const char *file, unsigned line, unsigned locals)
 {
-	uint64_t c = object_of(im, im->code, 240);
+	uint64_t c = image_raw(im, im->code, 512); /* with room for 100 instructions */
 
 	image_put(im, c + im->o.co_filename, image_str(im, file));
 	image_put32(im, c + im->o.co_firstlineno, line);
@@ -277,7 +278,7 @@ uint64_t image_code(struct image *im, const char *file, unsigned line, unsigned 
 
 uint64_t image_function(struct image *im, const char *file, unsigned line, const char *qualname)
 {
-	uint64_t f = object_of(im, im->function, 160);
+	uint64_t f = image_raw(im, im->function, 160);
 
 	image_put(im, f + im->o.fn_code, image_code(im, file, line, 0));
 	image_put(im, f + im->o.fn_qualname, image_str(im, qualname));
@@ -306,7 +307,7 @@ void image_push_frame(struct image *im, unsigned n, const uint64_t *locals)
 
 uint64_t image_coroutine(struct image *im, unsigned n, const uint64_t *locals)
 {
-	uint64_t c = object_of(im, im->coroutine, im->o.coro_frame + im->o.fr_locals + n * 8 + 8);
+	uint64_t c = image_raw(im, im->coroutine, im->o.coro_frame + im->o.fr_locals + n * 8 + 8);
 	uint64_t frame = c + im->o.coro_frame;
 
 	if (IS_OLD(im)) {
@@ -341,8 +342,16 @@ static void make_types(struct image *im)
 	im->module = class_of(im, "module", im->object, 0);
 	im->context = class_of(im, "Context", im->object, 0);
 	im->pattern = class_of(im, "re.Pattern", im->object, 0);
+	im->bytes_type = class_of(im, "bytes", im->object, PY_BYTES);
+	im->weakref = class_of(im, "weakref", im->object, 0);
+	im->generator = class_of(im, "generator", im->object, 0);
+	im->wrapper = class_of(im, "async_generator_asend", im->object, 0);
+	im->future = class_of(im, "_asyncio.Future", im->object, 0);
+	im->future_iter = class_of(im, "_asyncio.FutureIter", im->object, 0);
+	im->task = class_of(im, "_asyncio.Task", im->future, 0);
+	image_put(im, im->task + im->o.tp_basicsize, 160);
 	image_put(im, im->module + im->o.tp_dictoffset, 16);
-	im->none = object_of(im, im->none_type, 16);
+	im->none = image_raw(im, im->none_type, 16);
 }
 
 /* The tuples of the first classes were made before there was a type for them. */
@@ -355,9 +364,9 @@ static void mend_types(struct image *im)
 		image_put(im, image_get(im, early[i] + im->o.tp_mro) + 8, im->tuple);
 }
 
-static uint64_t module_new(struct image *im, const char *name)
+uint64_t image_module(struct image *im, const char *name)
 {
-	uint64_t m = object_of(im, im->module, 48);
+	uint64_t m = image_raw(im, im->module, 48);
 
 	image_put(im, m + 16, image_dict(im, 0, NULL));
 	image_dict_add(im, im->modules, name, m);
@@ -388,7 +397,7 @@ struct image *image_new(uint16_t version)
 		abort();
 	make_types(im);
 	mend_types(im);
-	im->symbols.runtime = image_alloc(im, 1024);
+	im->symbols.runtime = image_alloc(im, 4096);
 	im->symbols.context_type = im->context;
 	im->interp = image_alloc(im, 8192);
 	im->thread = image_alloc(im, 512);
@@ -399,10 +408,14 @@ struct image *image_new(uint16_t version)
 	image_put(im, im->interp + im->o.in_tstate_head, im->thread);
 	image_put(im, im->interp + im->o.in_modules, im->modules);
 	image_put(im, im->thread + im->o.ts_interp, im->interp);
-	image_put(im, im->thread + im->o.ts_context, object_of(im, im->context, 64));
+	image_put(im, im->thread + im->o.ts_thread_id, 0x7fff00001000);
+	image_put(im, im->thread + im->o.ts_exc_info, im->thread + im->o.ts_exc_state);
+	if (im->o.in_gil >= 0)
+		image_put(im, im->interp + im->o.in_gil, image_alloc(im, im->o.gil_size));
+	image_put(im, im->thread + im->o.ts_context, image_raw(im, im->context, 64));
 	if (im->o.cf_current >= 0)
 		image_put(im, im->thread + im->o.ts_frame, image_alloc(im, 32));
-	im->sys = module_new(im, "sys");
+	im->sys = image_module(im, "sys");
 	image_dict_add(im, image_get(im, im->sys + 16), "hexversion",
 		       image_int(im, (uint32_t)version << 16 | 0x2f0));
 	return im;

@@ -21,11 +21,23 @@ struct image {
 	uint64_t type, object, str, integer, dict, list, tuple, set, none_type, none, code,
 		function;
 	uint64_t method, partial, coroutine, cell, module, context, pattern;
-	uint64_t frame; /* the innermost of the one thread */
+	uint64_t bytes_type, weakref, generator, wrapper, future, future_iter,
+		task;	   /* the C ones */
+	uint64_t frame;	   /* the innermost of the one thread */
+	uint64_t task_set; /* image_tasks() */
 	unsigned reads;
 	void (*meddle)(
 		struct image *im); /* called before each read; NULL: nobody changes anything */
 };
+
+/* Runs the block that follows once for each version that is known. */
+#define IMAGE_EACH(im)                                                \
+	for (unsigned v_ = 0, n_; py_offsets_all(&n_), v_ < n_; v_++) \
+		for (struct image *im = image_new(py_offsets_all(&n_)[v_].version); im; im = NULL)
+
+/* Opens it for reading, or abort(). Closes and frees both. */
+struct py *image_open(struct image *im);
+void image_done(struct image *im, struct py *py);
 
 /* An interpreter of a version that has no application. abort() when memory is short. */
 struct image *image_new(uint16_t version);
@@ -37,6 +49,8 @@ void image_put(struct image *im, uint64_t addr, uint64_t value);
 void image_put32(struct image *im, uint64_t addr, uint32_t value);
 uint64_t image_get(struct image *im, uint64_t addr);
 
+uint64_t image_raw(struct image *im, uint64_t type, size_t size); /* an object of zeroes */
+uint64_t image_module(struct image *im, const char *name);	  /* imported, empty */
 uint64_t image_str(struct image *im, const char *ascii);
 /* kind: bytes of a character, 1, 2 or 4; ascii false. */
 uint64_t image_wide_str(struct image *im, const uint32_t *text, int64_t n, unsigned kind);
@@ -69,6 +83,33 @@ uint64_t image_function(struct image *im, const char *file, unsigned line, const
 /* A frame with these locals, called by the one before; the thread's innermost from now on. */
 void image_push_frame(struct image *im, unsigned n, const uint64_t *locals);
 uint64_t image_coroutine(struct image *im, unsigned n, const uint64_t *locals);
+
+/* --- pyimage_run.c: what runs and what waits */
+
+uint64_t image_bytes(struct image *im, const void *data, size_t n);
+/* Code whose instruction k, at byte 2 * k, is of line + k, for 100 of them. */
+uint64_t image_code_named(struct image *im, const char *file, unsigned line, const char *name);
+/* The thread calls that code, which is at instruction k. */
+void image_call(struct image *im, uint64_t code, unsigned k, uint64_t local);
+/* Entered from C code: does nothing before 3.12. */
+void image_call_c(struct image *im);
+/* A coroutine of that code, suspended at instruction k; awaits: an object, or 0 for a plain yield.
+ */
+uint64_t image_suspended(struct image *im, uint64_t type, uint64_t code, unsigned k,
+			 uint64_t awaits, uint64_t local);
+/* It went on, and awaits the same in another place. */
+void image_move(struct image *im, uint64_t coroutine, unsigned k);
+/* It runs, and is not suspended. */
+void image_resume(struct image *im, uint64_t coroutine);
+uint64_t image_awaiting(struct image *im, uint64_t type,
+			uint64_t what); /* what a wrapper stands for */
+uint64_t image_task(struct image *im, uint64_t coroutine);
+/* asyncio.tasks, with these tasks instead of those of an earlier call. */
+void image_tasks(struct image *im, unsigned n, const uint64_t *tasks);
+/* What uvicorn has of a request: the local of run_asgi(). raw_path NULL: none. */
+uint64_t image_cycle(struct image *im, const char *host, uint32_t port, const char *raw_path);
+/* An exception that is handled by a coroutine of the thread, or by the thread itself. */
+void image_handle(struct image *im, uint64_t exception, bool base);
 
 /*
  * A small application with a route of every kind, served by uvicorn. Also its parts that tests

@@ -31,6 +31,21 @@ static const struct {
 	{"method", NULL, KIND_METHOD},
 	{"functools.partial", NULL, KIND_PARTIAL},
 	{"coroutine", NULL, KIND_COROUTINE},
+	{"generator", NULL, KIND_GENERATOR},
+	{"async_generator", NULL, KIND_ASYNC_GENERATOR},
+	{"coroutine_wrapper", NULL, KIND_AWAITABLE},
+	{"async_generator_asend", NULL, KIND_AWAITABLE},
+	{"async_generator_athrow", NULL, KIND_AWAITABLE},
+	{"anext_awaitable", NULL, KIND_AWAITABLE},
+	{"_asyncio.FutureIter", NULL, KIND_AWAITABLE},
+	{"weakref", NULL, KIND_REFERENCE},
+	{"weakref.ReferenceType", NULL, KIND_REFERENCE},
+	{"_asyncio.Task", NULL, KIND_TASK},
+	{"Task", "asyncio.tasks", KIND_TASK},
+	{"_GatheringFuture", "asyncio.tasks", KIND_GATHERING},
+	{"_asyncio.Future", NULL, KIND_FUTURE},
+	{"Future", "asyncio.futures", KIND_FUTURE},
+	{"cell", NULL, KIND_CELL},
 	{"code", NULL, KIND_CODE},
 	{"module", NULL, KIND_MODULE},
 };
@@ -40,6 +55,12 @@ static int module_of(struct py *py, uint64_t type, char *buf, size_t size)
 	uint64_t dict = pymem_u64(py->mem, type + py->o.tp_dict);
 
 	return py_str(py, py_dict_get(py, dict, "__module__"), buf, size);
+}
+
+/* A class that Python code made has no dot in its name; one of C has, or is none of the heap's. */
+static bool is_of_c(struct py *py, uint64_t type, const char *name)
+{
+	return strchr(name, '.') || !(pymem_u64(py->mem, type + py->o.tp_flags) & PY_HEAP_TYPE);
 }
 
 static enum py_kind kind_of_class(struct py *py, uint64_t type)
@@ -53,8 +74,10 @@ static enum py_kind kind_of_class(struct py *py, uint64_t type)
 	for (unsigned i = 0; i < sizeof(classes) / sizeof(*classes); i++) {
 		if (strcmp(classes[i].name, name))
 			continue;
-		if (!classes[i].module)
+		if (!classes[i].module && is_of_c(py, type, name))
 			return classes[i].kind;
+		if (!classes[i].module)
+			continue;
 		if (!asked && module_of(py, type, module, sizeof(module)) < 0)
 			return KIND_OTHER;
 		asked = true;
@@ -95,7 +118,9 @@ enum py_kind py_kind(struct py *py, uint64_t object)
 		return (enum py_kind)((uintptr_t)known - 1);
 	if (!py_is(py, type, PY_TYPE))
 		return KIND_OTHER;
-	classes_any(py, type, is_known, &kind);
+	/* types of C that nobody made ready (before 3.10) have no list of classes */
+	if (!classes_any(py, type, is_known, &kind))
+		kind = kind_of_class(py, type);
 	if (hashmap_count(&py->kinds) < TYPES_MAX)
 		hashmap_put(&py->kinds, type, (void *)((uintptr_t)kind + 1));
 	return kind;

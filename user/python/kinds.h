@@ -28,6 +28,14 @@ enum py_kind {
 	KIND_METHOD,
 	KIND_PARTIAL,
 	KIND_COROUTINE,
+	KIND_GENERATOR,
+	KIND_ASYNC_GENERATOR,
+	KIND_AWAITABLE, /* of C, and leads to what is awaited behind its head */
+	KIND_REFERENCE, /* weak */
+	KIND_TASK,
+	KIND_GATHERING,
+	KIND_FUTURE,
+	KIND_CELL,
 	KIND_CODE,
 	KIND_MODULE,
 };

@@ -189,6 +189,24 @@ int py_set(struct py *py, uint64_t set, uint64_t *keys, unsigned max)
 	return (int)n;
 }
 
+int py_set_each(struct py *py, uint64_t set, py_visit visit, void *ctx)
+{
+	uint64_t mask = u64(py, set, py->o.set_mask), table = u64(py, set, py->o.set_table);
+	char name[16];
+	int ret = 0;
+
+	if (py_type_name(py, set, name, sizeof(name)) || strcmp(name, "set") ||
+	    mask >= 4 * PY_KEYS_MAX || mask & (mask + 1))
+		return -EINVAL;
+	for (uint64_t i = 0; i <= mask && !ret; i++) {
+		uint64_t key = pymem_u64(py->mem, table + i * 16); /* struct setentry: key, hash */
+
+		if (key && !(key & 7))
+			ret = visit(ctx, key, 0);
+	}
+	return ret;
+}
+
 int64_t py_int(struct py *py, uint64_t object)
 {
 	/* 3.12 on: lv_tag, the number of digits above three bits of sign; before: ob_size */

@@ -19,6 +19,7 @@
 enum py_flag {
 	PY_INLINE_VALUES = 1 << 2, /* 3.13 on */
 	PY_MANAGED_DICT = 1 << 4,  /* 3.11 on */
+	PY_HEAP_TYPE = 1 << 9,
 	PY_INT = 1 << 24,
 	PY_LIST = 1 << 25,
 	PY_TUPLE = 1 << 26,
@@ -64,6 +65,8 @@ int64_t py_list(struct py *py, uint64_t list, uint64_t *items);
 int64_t py_tuple(struct py *py, uint64_t tuple, uint64_t *items);
 /* The keys of a set or frozenset, up to max. Their number, negative when it is none or has more. */
 int py_set(struct py *py, uint64_t set, uint64_t *keys, unsigned max);
+/* Calls visit with each entry, up to PY_KEYS_MAX, as each of a dict: the value is always 0. */
+int py_set_each(struct py *py, uint64_t set, py_visit visit, void *ctx);
 /* A small int that is not negative; -1: none. */
 int64_t py_int(struct py *py, uint64_t object);
 

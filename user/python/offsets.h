@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PY_DEBUG_MAX 32
+#define PY_DEBUG_MAX 40
 
 /* One number of _Py_DebugOffsets (3.13 on): which of ours it is, and where in them it is found. */
 struct py_debug_offset {
@@ -35,6 +35,32 @@ struct py_offsets {
 	int ma_keys, ma_values;
 	int dv_values; /* since 3.11: from ma_values to the first */
 	int set_mask, set_table, list_item, tuple_item, int_digit;
+
+	/* the GIL, in the runtime up to 3.11; then a pointer to it in the interpreter */
+	int rt_gil, in_gil, gil_size, gil_holder, gil_locked;
+	int rt_collecting, in_collecting; /* 3.8; since then */
+	int rt_main_thread, ts_thread_id; /* as pthread_self() has it */
+	int ts_native_id;		  /* as the kernel has it, since 3.11 */
+
+	int ts_exc_info, ts_exc_state; /* the innermost item; the outermost one, itself */
+	int exc_value, exc_previous, be_traceback, tb_next, tb_frame, tb_lasti;
+	int fo_frame; /* since 3.11: from a frame object to the frame */
+	int ht_qualname;
+
+	int fr_owner;		/* since 3.11 */
+	int fr_lasti, fr_instr; /* up to 3.10 a number; then a pointer into the code */
+	int fr_valuestack;	/* 3.10 */
+	int fr_top; /* up to 3.9 a pointer; 3.10 from fr_valuestack; then from fr_locals */
+	int fr_state, fr_executing; /* 3.10; before */
+	int coro_qualname;
+	int coro_state;		       /* since 3.11 */
+	int st_suspended, st_awaiting; /* since 3.10; 3.13 knows an await by its state */
+	int op_await, op_await_too;    /* up to 3.12 it is the next instruction */
+
+	int co_name, co_qualname; /* the latter since 3.11 */
+	int co_lines;		  /* lnotab, linetable, location table: lines.h */
+	int co_code;		  /* a bytes object; since 3.11 the instructions themselves */
+	int bytes_data, ref_object;
 	struct py_debug_offset debug[PY_DEBUG_MAX]; /* ends with theirs == 0 */
 };
 

@@ -9,13 +9,17 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "insight.h"
 #include "symbols.h"
+#include "thread.h"
 
 struct python {
 	uint32_t pid;
 	struct py py;
-	int denied; /* what the last failing read said */
-	char cwd[PATH_MAX];
+	int denied;    /* what the last failing read said */
+	uint64_t none; /* where None is; 0 not known */
+	struct py_home home;
+	struct thread_finder threads;
 	struct py_watch watch[PY_WATCH_MAX];
 	uint32_t n_watch;
 };
@@ -48,10 +52,11 @@ static size_t read_link(uint32_t pid, const char *what, char buf[PATH_MAX])
 static void find_cwd(struct python *p)
 {
 	char root[PATH_MAX];
-	size_t n = read_link(p->pid, "root", root), len = read_link(p->pid, "cwd", p->cwd);
+	char *cwd = p->home.cwd;
+	size_t n = read_link(p->pid, "root", root), len = read_link(p->pid, "cwd", cwd);
 
-	if (n > 1 && !strncmp(p->cwd, root, n) && p->cwd[n] == '/')
-		memmove(p->cwd, p->cwd + n, len - n + 1);
+	if (n > 1 && !strncmp(cwd, root, n) && cwd[n] == '/')
+		memmove(cwd, cwd + n, len - n + 1);
 }
 
 static int explain(const struct python *p, int err, char why[PYTHON_WHY_MAX])
@@ -93,6 +98,7 @@ int python_open(struct python **out, uint32_t pid, char why[PYTHON_WHY_MAX])
 		free(p);
 		return err;
 	}
+	p->none = symbols.none;
 	find_cwd(p);
 	*out = p;
 	return 0;
@@ -116,7 +122,7 @@ int python_routes(struct python *p, struct py_routes *out, char why[PYTHON_WHY_M
 	int err;
 
 	p->denied = 0;
-	err = py_routes_read(&p->py, p->cwd, out, why, PYTHON_WHY_MAX);
+	err = py_routes_read(&p->py, p->home.cwd, out, why, PYTHON_WHY_MAX);
 	p->n_watch = err ? 0 : out->n_watch;
 	memcpy(p->watch, out->watch, p->n_watch * sizeof(*p->watch));
 	return err && p->denied ? explain(p, err, why) : err;
@@ -146,4 +152,66 @@ bool python_routes_changed(const struct python *p)
 		if (now[i].length != p->watch[i].length || now[i].items != p->watch[i].items)
 			return true;
 	return false;
+}
+
+/* --- what is asked while it runs */
+
+int python_interp(struct python *p, struct rs_interp *out, char why[PYTHON_WHY_MAX])
+{
+	int err;
+
+	p->denied = 0;
+	*why = '\0';
+	*out = (struct rs_interp){};
+	if (!p->none) {
+		snprintf(why, PYTHON_WHY_MAX, "the interpreter does not export _Py_NoneStruct");
+		return -ENOTSUP;
+	}
+	err = py_interp(&p->py, p->none, out, why, PYTHON_WHY_MAX);
+	return err && p->denied ? explain(p, err, why) : err;
+}
+
+int python_function(struct python *p, const char *name, char *file, size_t size, uint64_t *offset)
+{
+	return symbols_function(p->pid, name, file, size, offset);
+}
+
+/* Soon after its start a process has not imported all there is to be known by. */
+static const struct py_home *home_of(struct python *p)
+{
+	if (!*p->home.stdlib)
+		py_home_open(&p->py, &p->home);
+	return &p->home;
+}
+
+int python_error(struct python *p, const struct rs_error *error, struct python_error *out)
+{
+	py_forget(&p->py);
+	return py_error(&p->py, home_of(p), error, out);
+}
+
+int python_stack(struct python *p, uint32_t tid, struct python_stack *out)
+{
+	struct thread_now now;
+	uint64_t tstate;
+	int err;
+
+	*out = (struct python_stack){};
+	py_forget(&p->py);
+	tstate = thread_state(&p->threads, &p->py, p->pid, tid);
+	if (!tstate)
+		return -ENOENT;
+	err = thread_look(p->pid, tid, &now);
+	if (err)
+		return err;
+	py_stack(&p->py, home_of(p), tstate, !now.runs && now.syscall >= 0, thread_futex(&now),
+		 out);
+	thread_syscall_name(now.syscall, out->syscall, sizeof(out->syscall));
+	return 0;
+}
+
+int python_waits(struct python *p, python_wait_visit visit, void *ctx)
+{
+	py_forget(&p->py);
+	return py_waits(&p->py, home_of(p), visit, ctx);
 }

@@ -11,6 +11,7 @@
 struct py_symbols {
 	uint64_t runtime;      /* _PyRuntime, where it is in the process */
 	uint64_t context_type; /* PyContext_Type; 0: not exported */
+	uint64_t none;	       /* _Py_NoneStruct; the same */
 };
 
 /*

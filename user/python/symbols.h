@@ -12,4 +12,8 @@
    looked at. */
 int symbols_find(uint32_t pid, struct py_symbols *out);
 
+/* A function that the same file exports: a path by which the file can be opened here, and where in
+   it the function begins. 0 or -ENOENT. */
+int symbols_function(uint32_t pid, const char *name, char *file, size_t size, uint64_t *offset);
+
 #endif
