@@ -24,6 +24,10 @@ enum call_class {
 	CALL_SENDMSG,
 	CALL_SENDMMSG,
 	CALL_SENDFILE,
+	/* only where the interpreter is looked at */
+	CALL_EPOLL,
+	CALL_POLL,
+	CALL_FUTEX,
 };
 
 #endif

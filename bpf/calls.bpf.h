@@ -49,6 +49,11 @@ static __always_inline bool is_out(u8 class)
 	return class >= CALL_WRITE && class <= CALL_SENDFILE;
 }
 
+static __always_inline bool is_wait(u8 class)
+{
+	return class >= CALL_EPOLL;
+}
+
 static __always_inline u32 call_flags(struct pt_regs *regs, u8 class)
 {
 	switch (class) {

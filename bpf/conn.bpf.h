@@ -6,12 +6,27 @@
 #define RS_CONN_BPF_H
 
 /* Puts a finished record into the ring. Never wakes the reader per event; only when it falls behind. */
-static __always_inline void ring_put(void *record, u64 size)
+static __always_inline u32 ring_output(void *record, u64 size)
 {
 	u64 filled = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
 	u64 flags = filled > wake_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 
-	count(bpf_ringbuf_output(&ring, record, size, flags) ? RS_CNT_DROPPED : RS_CNT_EVENTS);
+	return bpf_ringbuf_output(&ring, record, size, flags) ? RS_CNT_DROPPED : RS_CNT_EVENTS;
+}
+
+static __always_inline void ring_put(void *record, u64 size)
+{
+	count(ring_output(record, size));
+}
+
+/* From a uprobe, which another program may interrupt. */
+static __always_inline void ring_put_preempted(void *record, u64 size)
+{
+	u32 which = ring_output(record, size);
+	u64 *n = bpf_map_lookup_elem(&counters, &which);
+
+	if (n)
+		__sync_fetch_and_add(n, 1);
 }
 
 /* Fills the head of a connection's event, all but its sequence number. */

@@ -12,6 +12,8 @@ const volatile __u32 snap_in = RS_MAX_SNAP;  /* bytes copied of each buffer read
 const volatile __u32 snap_out = 64;          /* ... written, where it starts no response head */
 const volatile __u32 snap_head = RS_MAX_HEAD; /* ... written, where it starts one */
 const volatile __u64 wake_bytes = 1 << 18;   /* fill of the ring at which the reader is woken */
+const volatile __u8 insight;		     /* the interpreter is looked at, too */
+const volatile __u64 stall_ns = 100000000;   /* RS_EV_STALL from this on */
 
 /* Processes of the target, by tgid. */
 struct target {
@@ -73,6 +75,8 @@ struct conn {
 	u8 closed;    /* RS_EV_CLOSE was emitted */
 	u8 family;
 	u8 unsure;    /* unix: bytes lay unread whose arrival was not seen, or is not yet */
+	u8 queued;    /* the server's loop queues its writes: who writes is not who answers */
+	u8 waiting;   /* enum queue_state (python.bpf.h) */
 	struct rs_arrival arrivals[RS_MAX_ARRIVALS];
 };
 struct {
@@ -82,16 +86,25 @@ struct {
 	__type(value, struct conn);
 } conns SEC(".maps");
 
-/* Entry of the system call that a thread is in. */
-struct call {
-	u64 entry;
+/* A thread of the target. All but `entry` is there only where the interpreter is looked at. */
+struct thread {
+	u64 entry;	  /* of the write that it is in */
+	u64 left;	  /* its last wait for descriptors returned */
+	u64 cpu, gil, gc; /* what it had used then */
+	u64 gc_since;	  /* a collection is under way */
+	u64 tstate;	  /* its PyThreadState */
+	u32 generation;	  /* of the collection */
+	u32 loop;	  /* place in `loops` + 1; 0: it has no event loop */
+	int polled;	  /* what it waited in last: a descriptor of epoll + 1, or of enum selector */
+	int selector;	  /* the same, of its event loop */
+	struct rs_ev_logged told; /* its exceptions are put together here */
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
-	__type(value, struct call);
-} calls SEC(".maps");
+	__type(value, struct thread);
+} threads SEC(".maps");
 
 /*
  * Where RS_EV_IN and RS_EV_OUT are put together. Only the sys_exit program uses it, and a tracing
@@ -112,7 +125,16 @@ struct copy { /* copy.bpf.h */
 };
 struct record {
 	struct copy copy;
-	struct rs_ev_data ev;
+	union {
+		struct {
+			u8 gap[sizeof(struct rs_error)];
+			struct rs_ev_data ev;
+		};
+		struct { /* whether there is an error shows when the pieces lie there already */
+			struct rs_ev_data ev;
+			struct rs_error error;
+		} with;
+	};
 	u8 buf[RS_RECORD_MASK + 1 + RS_MAX_SNAP + 64];
 };
 struct {
@@ -121,6 +143,15 @@ struct {
 	__type(key, u32);
 	__type(value, struct record);
 } records SEC(".maps");
+
+/* Interpreters of the target's processes, by tgid. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 8192);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, u32);
+	__type(value, struct interp);
+} interps SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -144,6 +175,25 @@ static __always_inline void count(u32 which)
 
 	if (n)
 		(*n)++;
+}
+
+static __always_inline struct interp *current_interp(void)
+{
+	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+
+	return bpf_map_lookup_elem(&interps, &tgid);
+}
+
+/* The thread at hand, NULL when nothing was ever noted of it. */
+static __always_inline struct thread *current_thread(void)
+{
+	return bpf_task_storage_get(&threads, bpf_get_current_task_btf(), 0, 0);
+}
+
+static __always_inline struct thread *current_thread_create(void)
+{
+	return bpf_task_storage_get(&threads, bpf_get_current_task_btf(), 0,
+				    BPF_LOCAL_STORAGE_GET_F_CREATE);
 }
 
 /* The first question of every program: is this task one of the target's? */

@@ -29,6 +29,8 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	if (ppid == pid || !bpf_map_lookup_elem(&targets, &ppid))
 		return 0;
 	bpf_map_update_elem(&targets, &pid, &t, BPF_ANY);
+	if (insight)
+		bpf_task_storage_get(&threads, child, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	emit_proc(child, RS_PROC_FORK, ppid, bpf_ktime_get_ns());
 	return 0;
 }
@@ -36,8 +38,15 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task)
 {
-	if (current_target())
-		emit_proc(task, RS_PROC_EXEC, 0, bpf_ktime_get_ns());
+	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+
+	if (!current_target())
+		return 0;
+	if (insight) { /* what was known was of the program before */
+		loop_end();
+		bpf_map_delete_elem(&interps, &tgid);
+	}
+	emit_proc(task, RS_PROC_EXEC, 0, bpf_ktime_get_ns());
 	return 0;
 }
 
@@ -48,6 +57,8 @@ int BPF_PROG(on_exit, struct task_struct *task)
 {
 	struct target *t = current_target();
 
+	if (insight)
+		loop_end();
 	if (!t || BPF_CORE_READ(task, signal, live.counter) > 0)
 		return 0;
 	t->exiting = 1;

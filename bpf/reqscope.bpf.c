@@ -10,7 +10,7 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
 
-#include "events.h"
+#include "interp.h"
 
 #ifndef NULL
 #define NULL ((void *)0)
@@ -22,6 +22,8 @@
 #include "conn.bpf.h"
 #include "copy.bpf.h"
 #include "calls.bpf.h"
+#include "loop.bpf.h"
+#include "python.bpf.h"
 #include "proc.bpf.h"
 #include "state.bpf.h"
 #include "socket.bpf.h"

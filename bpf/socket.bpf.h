@@ -80,7 +80,7 @@ static __always_inline struct record *record_begin(struct conn *c, u16 type, u64
 	return r;
 }
 
-static __always_inline void record_put(struct conn *c, struct record *r)
+static __always_inline void record_put(struct conn *c, struct record *r, bool error)
 {
 	u32 fill = r->copy.fill;
 
@@ -89,7 +89,10 @@ static __always_inline void record_put(struct conn *c, struct record *r)
 	asm volatile("" : "+r"(fill));
 	if (fill > sizeof(r->buf))
 		return;
-	event_put(c, &r->ev.h, sizeof(r->ev) + fill);
+	if (insight && error)
+		event_put(c, &r->with.ev.h, sizeof(r->with) + fill);
+	else
+		event_put(c, &r->ev.h, sizeof(r->ev) + fill);
 }
 
 static __always_inline void after_read(struct pt_regs *regs, u8 class, long ret, u64 now)
@@ -114,6 +117,8 @@ static __always_inline void after_read(struct pt_regs *regs, u8 class, long ret,
 		}
 		return;
 	}
+	if (insight)
+		loop_mark();
 	len = call_bytes(regs, class, ret);
 	r = record_begin(c, RS_EV_IN, now, len);
 	if (!r)
@@ -135,13 +140,12 @@ static __always_inline void after_read(struct pt_regs *regs, u8 class, long ret,
 	call_buffers(regs, class, &r->copy);
 	if (!(flags & MSG_TRUNC)) /* it throws the bytes away: the buffer holds others */
 		segment_copy(r);
-	record_put(c, r);
+	record_put(c, r, false);
 }
 
 static __always_inline void after_write(struct pt_regs *regs, u8 class, long ret, u64 now)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct call *call;
+	struct thread *call;
 	struct file *file;
 	struct sock *sk;
 	struct conn *c;
@@ -150,10 +154,12 @@ static __always_inline void after_write(struct pt_regs *regs, u8 class, long ret
 
 	if (ret <= 0)
 		return;
+	if (insight && class == CALL_WRITE && call_arg0(regs) == STANDARD_ERROR)
+		after_log(regs, ret, now);
 	c = fd_conn(call_arg0(regs), &file, &sk, now);
 	if (!c)
 		return;
-	call = bpf_task_storage_get(&calls, task, 0, 0);
+	call = current_thread();
 	c->tgid = bpf_get_current_pid_tgid() >> 32;
 	len = call_bytes(regs, class, ret);
 	/* without its entry (attached in between) the call must not pass for an exact stamp */
@@ -176,7 +182,7 @@ static __always_inline void after_write(struct pt_regs *regs, u8 class, long ret
 		call_buffers(regs, class, &r->copy);
 		segment_copy(r);
 	}
-	record_put(c, r);
+	record_put(c, r, insight && record_error(c, r));
 	if (call)
 		call->entry = 0;
 }
@@ -204,6 +210,8 @@ static __always_inline void after_accept(long ret, u64 now)
 	}
 	if (c->closed) /* it was reset before anybody accepted it */
 		return;
+	if (insight)
+		loop_mark();
 	c->role = CONN_ACCEPTED;
 	c->tgid = bpf_get_current_pid_tgid() >> 32;
 	emit_open(c, sk, now);
@@ -270,16 +278,23 @@ SEC("tp_btf/sys_enter")
 int BPF_PROG(on_sys_enter, struct pt_regs *regs, long id)
 {
 	u8 class = (u64)id < RS_SYSCALLS ? call_class[id & (RS_SYSCALLS - 1)] : CALL_NONE;
-	struct call *call;
+	struct thread *call;
 
-	if (class == CALL_NONE || (class != CALL_CLOSE && !is_out(class)) || !current_target())
+	if (class == CALL_NONE)
+		return 0;
+	if (insight && is_wait(class)) {
+		before_wait(regs, class);
+		return 0;
+	}
+	if ((class != CALL_CLOSE && !is_out(class)) || !current_target())
 		return 0;
 	if (class == CALL_CLOSE) {
+		if (insight)
+			selector_closed(call_arg0(regs));
 		before_close(regs, bpf_ktime_get_ns());
 		return 0;
 	}
-	call = bpf_task_storage_get(&calls, bpf_get_current_task_btf(), 0,
-				    BPF_LOCAL_STORAGE_GET_F_CREATE);
+	call = current_thread_create();
 	if (call)
 		call->entry = bpf_ktime_get_ns();
 	return 0;
@@ -292,7 +307,13 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 	u8 class = (u64)id < RS_SYSCALLS ? call_class[id & (RS_SYSCALLS - 1)] : CALL_NONE;
 	u64 now;
 
-	if (class == CALL_NONE || class == CALL_CLOSE || !current_target())
+	if (class == CALL_NONE || class == CALL_CLOSE)
+		return 0;
+	if (insight && is_wait(class)) {
+		after_wait(regs, class);
+		return 0;
+	}
+	if (!current_target())
 		return 0;
 	now = bpf_ktime_get_ns();
 	if (is_in(class))

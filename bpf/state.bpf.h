@@ -71,8 +71,11 @@ static __always_inline void join_by_port(struct sock *sk, u64 now)
 
 	if (!bpf_map_lookup_elem(&followed_ports, &port))
 		return;
-	if (!bpf_map_update_elem(&targets, &tgid, &t, BPF_NOEXIST))
-		emit_proc(bpf_get_current_task_btf(), RS_PROC_JOIN, 0, now);
+	if (bpf_map_update_elem(&targets, &tgid, &t, BPF_NOEXIST))
+		return;
+	if (insight)
+		current_thread_create();
+	emit_proc(bpf_get_current_task_btf(), RS_PROC_JOIN, 0, now);
 }
 
 static __always_inline void listener_changed(struct sock *sk, int newstate, u64 now)

@@ -23,8 +23,8 @@ struct seen {
 
 HELPER const char *type_name(unsigned type)
 {
-	static const char *const names[] = {"none", "OPEN",  "IN",   "OUT",
-					    "EOF",  "CLOSE", "PROC", "LISTEN"};
+	static const char *const names[] = {"none", "OPEN",   "IN",    "OUT",	"EOF",	 "CLOSE",
+					    "PROC", "LISTEN", "STALL", "PAUSE", "LOGGED"};
 
 	return type < RS_EV_TYPES ? names[type] : "unknown";
 }

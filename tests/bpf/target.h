@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -73,6 +74,16 @@ enum op {
 	OP_EXEC,
 	OP_EXIT, /* arg: code; no answer */
 	OP_WAIT, /* arg: a child's pid */
+	/* waits.h */
+	OP_EPOLL,      /* a descriptor of epoll */
+	OP_EPOLL_WAIT, /* fd: it, arg: milliseconds at most */
+	OP_POLL,       /* of nothing, arg: milliseconds */
+	OP_SLEEP,      /* arg: milliseconds */
+	OP_SPIN,       /* arg: milliseconds of CPU time */
+	OP_FUTEX,      /* arg: milliseconds; flags: which word of fake_gil */
+	OP_READERS,    /* arg: threads that take a byte each and stay; ret: tid of one of them */
+	OP_READERS_END,
+	OP_POLLERS,    /* the same, but they wait in epoll only */
 };
 
 struct command {
@@ -276,6 +287,8 @@ HELPER long make_ends(const struct command *c)
 	return ends[0] | ends[1] << 16;
 }
 
+#include "waits.h"
+
 HELPER void *idle_thread(void *arg)
 {
 	return arg;
@@ -338,8 +351,7 @@ HELPER long call_plain(const struct command *c, struct area *area)
 	case OP_WAIT:
 		return waitpid(c->arg, NULL, 0);
 	}
-	errno = ENOSYS;
-	return -1;
+	return call_wait(c);
 }
 
 HELPER void serve(struct stage *stage, unsigned channel);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "proc.h"
+#include "uprobe.h"
 #include "../../bpf/call_class.h"
 
 /* By name, so that each architecture's own numbers come from its headers. */
@@ -29,6 +30,24 @@ static const struct {
 	{SYS_recvmmsg, CALL_RECVMMSG},	  {SYS_write, CALL_WRITE},	 {SYS_writev, CALL_WRITEV},
 	{SYS_sendto, CALL_SEND},	  {SYS_sendmsg, CALL_SENDMSG},
 	{SYS_sendmmsg, CALL_SENDMMSG},	  {SYS_sendfile, CALL_SENDFILE},
+};
+
+/* Waits: of use only where the interpreter is looked at. */
+static const struct {
+	int nr;
+	uint8_t class;
+} waits[] = {
+#ifdef SYS_epoll_wait
+	{SYS_epoll_wait, CALL_EPOLL},
+#endif
+#ifdef SYS_poll
+	{SYS_poll, CALL_POLL},
+#endif
+#ifdef SYS_select
+	{SYS_select, CALL_POLL},
+#endif
+	{SYS_epoll_pwait, CALL_EPOLL}, {SYS_epoll_pwait2, CALL_EPOLL}, {SYS_ppoll, CALL_POLL},
+	{SYS_pselect6, CALL_POLL},     {SYS_futex, CALL_FUTEX},
 };
 
 static int fail(char *error, size_t size, int err, const char *format, ...)
@@ -53,6 +72,24 @@ static uint32_t ring_bytes(uint32_t kib)
 	return size;
 }
 
+static void configure_insight(struct capture *c, const struct capture_options *o)
+{
+	struct reqscope_bpf *bpf = c->bpf;
+	struct bpf_program *const probes[] = {bpf->progs.on_set_add, bpf->progs.on_gc_start,
+					      bpf->progs.on_gc_done};
+
+	for (size_t i = 0; o->insight && i < sizeof(waits) / sizeof(*waits); i++)
+		bpf->rodata->call_class[waits[i].nr] = waits[i].class;
+	bpf->rodata->insight = o->insight;
+	bpf->rodata->stall_ns = o->stall_ns;
+	for (size_t i = 0; i < sizeof(probes) / sizeof(*probes); i++) {
+		bpf_program__set_autoload(probes[i], o->insight);
+		bpf_program__set_autoattach(probes[i], false); /* by process (probe.c) */
+		if (c->features.uprobe_links)
+			uprobe_prepare(probes[i]);
+	}
+}
+
 static void configure(struct capture *c, const struct capture_options *o)
 {
 	struct reqscope_bpf *bpf = c->bpf;
@@ -64,6 +101,7 @@ static void configure(struct capture *c, const struct capture_options *o)
 	bpf->rodata->snap_out = o->snap_out;
 	bpf->rodata->snap_head = o->snap_head;
 	bpf->rodata->wake_bytes = ring / 4;
+	configure_insight(c, o);
 	bpf_map__set_max_entries(bpf->maps.ring, ring);
 	bpf_map__set_max_entries(bpf->maps.conns, o->max_conns);
 	/* the iterators are run when they are needed (census.c) */
@@ -112,6 +150,7 @@ static int enter_process(struct capture *c, uint32_t pid)
 {
 	uint32_t zero = 0;
 
+	capture_note_thread(c, pid);
 	return bpf_map__update_elem(c->bpf->maps.targets, &pid, sizeof(pid), &zero, sizeof(zero),
 				    BPF_ANY);
 }
@@ -151,6 +190,7 @@ int capture_add_process(struct capture *c, uint32_t pid)
 
 void capture_forget_process(struct capture *c, uint32_t pid)
 {
+	capture_interp_forget(c, pid);
 	bpf_map__delete_elem(c->bpf->maps.targets, &pid, sizeof(pid), 0);
 }
 
@@ -211,6 +251,8 @@ int capture_open(struct capture **out, const struct capture_options *o, char *er
 		err = take_stock(c, o);
 	if (!err)
 		err = capture_ring_open(c);
+	if (!err && o->insight)
+		err = capture_loops_open(c);
 	return err ? explain(c, err, error, size) : 0;
 }
 
@@ -219,6 +261,8 @@ void capture_close(struct capture *c)
 	if (!c)
 		return;
 	capture_ring_close(c);
+	capture_loops_close(c);
+	capture_probes_close(c);
 	reqscope_bpf__destroy(c->bpf);
 	free(c);
 }

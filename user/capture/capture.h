@@ -22,11 +22,12 @@ struct capture_options {
 	uint32_t snap_out;  /* ... written, where it starts no response head */
 	uint32_t snap_head; /* ... written, where it does, at most RS_MAX_HEAD */
 	uint32_t max_conns;
-	bool insight; /* the programs of the interpreter too */
+	bool insight;	   /* the programs of the interpreter too */
 	uint64_t stall_ns; /* RS_EV_STALL from this on */
 };
-#define CAPTURE_DEFAULTS \
-	{.ring_kib = 4096, .snap_in = 4096, .snap_out = 64, .snap_head = RS_MAX_HEAD, .max_conns = 16384, .stall_ns = 100000000}
+#define CAPTURE_DEFAULTS                                                                     \
+	{.ring_kib = 4096, .snap_in = 4096, .snap_out = 64, .snap_head = RS_MAX_HEAD,        \
+	 .max_conns = 16384, .stall_ns = 100000000}
 
 struct capture_counts {
 	uint64_t events, dropped, evicted, cut, faults, no_state;
@@ -77,7 +78,9 @@ void capture_counts(struct capture *c, struct capture_counts *counts);
 
 /*
  * The interpreter of a process: from now on, exceptions behind its 4xx and 5xx and its waits for the GIL
- * are told. It ends with the process, by capture_forget_process(). 0 or a negative errno.
+ * are told. It ends with the process, by capture_forget_process(). What was told before of the process,
+ * its probes too, is forgotten (it may have exec'ed). 0 or a negative errno: -ENOTSUP not on this
+ * architecture, or without capture_options.insight.
  */
 int capture_interp(struct capture *c, uint32_t pid, const struct rs_interp *interp);
 
@@ -87,14 +90,17 @@ int capture_interp(struct capture *c, uint32_t pid, const struct rs_interp *inte
  * offset: in that file. A probe whose first instruction would have to be single-stepped is refused with
  * -ENOTSUP. They end with the process, by capture_forget_process().
  */
-/* PySet_Add(): uvloop queues a transport for writing with it. */
+/* PySet_Add(): uvloop queues a transport for writing with it (until 0.22; it is called three times a
+   request there, at 2 us each). */
 int capture_probe_queue(struct capture *c, uint32_t pid, const char *file, uint64_t offset,
 			const char **why);
+/* Takes it away. Its connections then have no exceptions told, rather than those of others. */
+void capture_unprobe_queue(struct capture *c, uint32_t pid);
 /* gc__start and gc__done of the provider "python" (USDT). */
 int capture_probe_gc(struct capture *c, uint32_t pid, const char *file, const char **why);
 
 /* The table of threads with an event loop, RS_MAX_LOOPS places, mapped: the kernel side writes it while it
-   is read. NULL: not available. */
+   is read. A place counts when its tid is not 0 and its tgid is known. NULL: without insight. */
 const volatile struct rs_loop *capture_loops(const struct capture *c);
 
 #endif

@@ -126,7 +126,7 @@ static int walk_members(struct walk *w, int fd, int depth)
 
 	if (!dir && fd >= 0)
 		close(fd);
-	while (!err && depth < DEPTH_MAX && (d = readdir(dir)))
+	while (dir && !err && depth < DEPTH_MAX && (d = readdir(dir)))
 		if (is_folder(fd, d) && w->folders++ < FOLDERS_MAX)
 			walk_members(w, open_folder(fd, d->d_name), depth + 1);
 	if (dir)

@@ -17,6 +17,7 @@ struct features {
 	bool tracepoints;     /* every tracepoint that is required */
 	char missing[64];     /* the first that is not */
 	bool task_storage, iterators;
+	bool uprobe_links; /* uprobes need no CAP_SYS_ADMIN (uprobe.h) */
 	enum arrival_hook arrival;
 	bool cap_bpf, cap_perfmon, cap_sys_admin, cap_sys_ptrace, cap_dac;
 	bool unprivileged_pids; /* pid namespace is not the initial one */

@@ -51,6 +51,8 @@ static int socket_inodes(uint32_t pid, struct inodes *in)
 
 		snprintf(path, sizeof(path), "/proc/%u/fd/%s", pid, d->d_name);
 		n = readlink(path, link, sizeof(link) - 1);
+		if (n < 0 && errno == EACCES) /* its folder may be read, what is in it not */
+			err = -EACCES;
 		if (n <= 0)
 			continue;
 		link[n] = 0;

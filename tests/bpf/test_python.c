@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * test_python.c - a real interpreter that answers 500: the exception that was handled then is in
+ * the record, and none where none was.
+ *
+ * RS_PYTHON names another interpreter than Debian's.
+ */
+#include "python.h"
+
+static const struct rs_frame *innermost(const struct rs_error *e)
+{
+	assert_true(e->n_frames > 0);
+	return &e->frames[e->n_frames - 1];
+}
+
+#define check_boom(e) check_boom_at((e), __FILE__, __LINE__)
+static void check_boom_at(const struct rs_error *e, const char *file, int line)
+{
+	if (!e)
+		fail_at(file, line, "no exception is told");
+	_assert_string_equal(e->name, "Boom", file, line);
+	_assert_int_equal(e->depth, 3, file, line);
+	_assert_int_equal(e->n_frames, 3, file, line);
+	_assert_int_equal(e->frames[0].firstline, line_of("    def serve"), file, line);
+	_assert_int_equal(e->frames[1].firstline, line_of("def outer"), file, line);
+	_assert_int_equal(e->frames[2].firstline, line_of("def inner"), file, line);
+}
+
+/* --- errors behind answers */
+
+static void tell_errors(void)
+{
+	const struct rs_error *e;
+
+	assert_null(ask("fine", 200));
+	check_boom(ask("boom", 500));
+	e = ask("task-boom", 500);
+	check_boom(e->depth == 3 ? e : NULL);
+	assert_int_equal(e->base, 0);
+	e = ask("key", 500);
+	assert_string_equal(e->name, "KeyError");
+	assert_int_equal(e->depth, 2);
+	e = ask("chained", 500);
+	assert_string_equal(e->name, "ValueError");
+	assert_int_equal(innermost(e)->firstline, line_of("def chained"));
+	assert_int_equal(e->depth, 2);
+}
+
+static void errors_on_asyncio(void **state)
+{
+	serve_asyncio(state);
+	tell_errors();
+}
+
+static void errors_on_uvloop(void **state)
+{
+	serve_uvloop(state);
+	tell_errors();
+}
+
+/* Nothing is handled any more, or never was; or the answer is no failure. */
+static void tell_none(void)
+{
+	check_boom(ask("boom", 500));
+	assert_null(ask("missing", 404));
+	assert_null(ask("swallow", 500));
+	assert_null(ask("rescued", 200));
+	assert_null(ask("missing", 404));
+	assert_null(ask("task-missing", 404));
+}
+
+static void silence_on_asyncio(void **state)
+{
+	serve_asyncio(state);
+	tell_none();
+}
+
+static void silence_on_uvloop(void **state)
+{
+	serve_uvloop(state);
+	tell_none();
+}
+
+static void deep_tracebacks(void **state)
+{
+	const struct rs_error *e;
+
+	serve_asyncio(state);
+	e = ask("deep", 500);
+	assert_int_equal(e->depth, 1503);
+	assert_int_equal(e->n_frames, RS_MAX_FRAMES);
+	for (int i = 0; i < RS_MAX_FRAMES; i++) {
+		assert_int_equal(e->frames[i].firstline, line_of("def deep"));
+		assert_ptr_equal(e->frames[i].code, e->frames[0].code);
+	}
+	assert_int_not_equal(e->frames[RS_MAX_FRAMES - 1].lasti, e->frames[0].lasti);
+	e = ask("deeper", 500);
+	assert_string_equal(e->name, "Boom");
+	assert_int_equal(e->depth, 0);
+	assert_int_equal(e->n_frames, 0);
+}
+
+/* What is handled by a whole program is told as such. */
+static void ambient(void)
+{
+	const struct rs_error *e = ask("missing", 404);
+
+	assert_non_null(e);
+	assert_string_equal(e->name, "LookupError");
+	assert_int_equal(e->base, 1);
+	check_boom(ask("task-boom", 500));
+}
+
+static void ambient_on_asyncio(void **state)
+{
+	serve_with(state, "asyncio", "ambient");
+	ambient();
+}
+
+static void ambient_on_uvloop(void **state)
+{
+	serve_with(state, "uvloop", "ambient");
+	ambient();
+}
+
+/* Where the probe is gone, what is handled at the write itself must not pass for what was handled
+   at the answer: nothing is told. */
+static void unprobed_uvloop(void **state)
+{
+	struct world *w = serve_uvloop(state);
+	bool queues;
+
+	check_boom(ask("boom", 500));
+	capture_unprobe_queue(w->capture, server.pid);
+	queues = !ask("boom", 500); /* uvloop 0.23 writes at once */
+	close(server.client);
+	server_connect();
+	if (queues)
+		assert_null(ask("boom", 500));
+	else
+		check_boom(ask("boom", 500));
+}
+
+/* Several answers queued before one write: the record has what belongs to the first. */
+static void pipelined_on_uvloop(void **state)
+{
+	const struct event *e;
+
+	serve_uvloop(state);
+	e = ask_for("GET /boom HTTP/1.1\r\n\r\nGET /key HTTP/1.1\r\n\r\n", 500, 2);
+	check_boom(e->error);
+	assert_null(
+		ask_for("GET /missing HTTP/1.1\r\n\r\nGET /key HTTP/1.1\r\n\r\n", 404, 2)->error);
+	assert_null(ask("missing", 404));
+	check_boom(ask("boom", 500));
+}
+
+/* Many connections at once: to each its own. */
+static void connections_on_uvloop(void **state)
+{
+	serve_uvloop(state);
+	for (int i = 0; i < 20; i++) {
+		check_boom(ask("boom", 500));
+		close(server.client);
+		server_connect();
+		assert_null(ask("missing", 404));
+	}
+}
+
+/* Without its interpreter a process is traced all the same. */
+static void forgotten(void **state)
+{
+	struct world *w = serve_asyncio(state);
+	uint32_t pid = server.pid;
+
+	check_boom(ask("boom", 500));
+	capture_forget_process(w->capture, pid);
+	assert_int_equal(capture_add_process(w->capture, pid), 0);
+	assert_null(ask("boom", 500));
+	assert_int_equal(capture_interp(w->capture, pid, &server.interp), 0);
+	check_boom(ask("boom", 500));
+}
+
+/* Offsets that lead nowhere. */
+static void wrong_interpreter(void **state)
+{
+	struct world *w = serve_asyncio(state);
+	struct rs_interp wrong = server.interp;
+
+	wrong.interp = 0x1000;
+	assert_int_equal(capture_interp(w->capture, server.pid, &wrong), 0);
+	assert_null(ask("boom", 500));
+	wrong = server.interp;
+	wrong.exc_previous = wrong.exc_value = 1 << 30;
+	assert_int_equal(capture_interp(w->capture, server.pid, &wrong), 0);
+	assert_null(ask("boom", 500));
+	wrong = server.interp;
+	wrong.tb_next = wrong.be_traceback = 1 << 30;
+	assert_int_equal(capture_interp(w->capture, server.pid, &wrong), 0);
+	assert_int_equal(ask("boom", 500)->depth, 0);
+}
+
+/* --- behind the log */
+
+static bool match_logged(const struct event *e, const void *arg)
+{
+	(void)arg;
+	return e->h->type == RS_EV_LOGGED;
+}
+
+static void logged(void **state)
+{
+	struct world *w = serve_asyncio(state);
+	const struct rs_error *behind;
+	const struct event *e;
+	uint64_t second = 0;
+	size_t cursor = 0;
+	unsigned n = 0, in_second = 0;
+
+	assert_null(ask("logfine", 200));
+	behind = ask("log", 500);
+	check_boom(behind);
+	while (cursor < w->seen.n) {
+		e = w->seen.list[cursor++];
+		if (!match_logged(e, NULL))
+			continue;
+		n++;
+		in_second = e->h->ts / (1000 * MS) == second ? in_second + 1 : 1;
+		second = e->h->ts / (1000 * MS);
+		assert_true(in_second <= 100); /* of the 250 that were written */
+		assert_int_equal(e->h->tgid, server.pid);
+		assert_int_equal(e->h->tid, server.pid);
+		assert_int_equal(e->h->conn, 0);
+		check_boom(&e->logged->error);
+		assert_ptr_equal(e->logged->error.exception, behind->exception);
+	}
+	assert_true(n >= 100);
+}
+
+/* --- garbage */
+
+static bool match_pause(const struct event *e, const void *arg)
+{
+	return e->h->type == RS_EV_PAUSE && e->pause->what == *(const uint32_t *)arg;
+}
+
+static void collections(void **state)
+{
+	struct world *w = serve_asyncio(state);
+	uint32_t what = RS_PAUSE_GC, pid = server.pid;
+	const volatile struct rs_loop *l = capture_loops(w->capture);
+	const struct event *e;
+	uint64_t before, after;
+	char file[PATH_MAX];
+	const char *why;
+	size_t cursor = 0;
+	uint64_t offset;
+
+	assert_int_equal(
+		python_function(server.python, "PyGC_Collect", file, sizeof(file), &offset), 0);
+	if (capture_probe_gc(w->capture, pid, file, &why) == -ENOENT) {
+		print_message("skipped: %s has no USDT probes\n", interpreter());
+		skip();
+	}
+	assert_null(ask("fine", 200));
+	while (l->tid != pid)
+		l++;
+	before = now_ns();
+	assert_null(ask("gc", 200));
+	after = now_ns();
+	e = seen_wait(&w->seen, w->capture, &cursor, match_pause, &what);
+	assert_non_null(e);
+	assert_int_equal(e->h->tid, pid);
+	assert_int_equal(e->pause->generation, 2);
+	assert_in_range(e->pause->start, before, e->h->ts);
+	assert_in_range(e->h->ts, e->pause->start + MS / 2, after);
+	assert_true(l->gc >= e->h->ts - e->pause->start);
+	assert_true(l->gc_runs >= 1);
+	/* when the process is forgotten its probes go */
+	capture_forget_process(w->capture, pid);
+	assert_int_equal(capture_add_process(w->capture, pid), 0);
+	cursor = w->seen.n;
+	assert_null(ask("gc", 200));
+	drain(w);
+	for (; cursor < w->seen.n; cursor++)
+		assert_false(match_pause(w->seen.list[cursor], &what));
+}
+
+/* --- probes that are not placed */
+
+static void refused_probes(void **state)
+{
+	static const struct {
+		uint8_t code[16];
+		int err;
+	} cases[] = {
+		{{0x48, 0x83, 0xec, 0x08}, -ENOTSUP},			/* sub $8,%rsp */
+		{{0xf3, 0x0f, 0x1e, 0xfa, 0x48, 0x89, 0xe5}, -ENOTSUP}, /* endbr64; mov */
+		{{0xc3}, -ENOTSUP},					/* ret */
+	};
+	struct world *w = serve_asyncio(state);
+	char path[] = "/tmp/reqscope-code-XXXXXX";
+	int fd = mkstemp(path);
+	const char *why;
+
+	for (size_t i = 0; i < ARRAY(cases); i++) {
+		assert_int_equal(pwrite(fd, cases[i].code, 16, 0), 16);
+		assert_int_equal(capture_probe_queue(w->capture, server.pid, path, 0, &why),
+				 cases[i].err);
+		assert_true(*why);
+	}
+	assert_int_equal(capture_probe_queue(w->capture, server.pid, path, 8, &why), -EINVAL);
+	assert_true(*why);
+	assert_int_equal(capture_probe_gc(w->capture, server.pid, path, &why), -EINVAL);
+	assert_true(*why);
+	close(fd);
+	unlink(path);
+	assert_int_equal(capture_probe_queue(w->capture, server.pid, path, 0, &why), -ENOENT);
+	assert_true(*why);
+	assert_int_equal(capture_probe_gc(w->capture, server.pid, "/proc/self/exe", &why), -ENOENT);
+	assert_true(*why);
+}
+
+#define PYTHON(f)                                         \
+	{                                                 \
+#f, f, world_setup, python_teardown, NULL \
+	}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		PYTHON(errors_on_asyncio),
+		PYTHON(errors_on_uvloop),
+		PYTHON(silence_on_asyncio),
+		PYTHON(silence_on_uvloop),
+		PYTHON(deep_tracebacks),
+		PYTHON(ambient_on_asyncio),
+		PYTHON(ambient_on_uvloop),
+		PYTHON(pipelined_on_uvloop),
+		PYTHON(connections_on_uvloop),
+		PYTHON(unprobed_uvloop),
+		PYTHON(forgotten),
+		PYTHON(wrong_interpreter),
+		PYTHON(logged),
+		PYTHON(collections),
+		PYTHON(refused_probes),
+	};
+
+	target_main(argc, argv);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

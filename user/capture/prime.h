@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* prime.h - what has to be asked of the kernel while that is still allowed. */
+#ifndef RS_PRIME_H
+#define RS_PRIME_H
+
+#include <stdbool.h>
+
+struct capture;
+
+/*
+ * Before privileges are given up: libbpf finds out by loading a trial program, once and when it is
+ * first needed, how to attach to perf events. Without the answer a probe on a process that joins
+ * later would be attached in the old way, which knows no cookies.
+ */
+void capture_prime(struct capture *c);
+
+/* Whether probes on processes that join later will want CAP_SYS_ADMIN (uprobe.h). */
+bool capture_wants_admin(const struct capture *c);
+
+#endif
