@@ -3,6 +3,7 @@
 #   make            build/reqscope               make V=1 shows the commands
 #   make demo       a live example               make incident: a walk through one
 #   make test       everything                   make check: the rootless part only
+#   make check-kernels   the kernel side on this kernel and on Debian 12's 6.1 in qemu
 #   DEBUG=1         no optimisation
 #   make CC=clang   O=DIR puts the output elsewhere   SAN=address,undefined
 #
@@ -33,8 +34,8 @@ CHECK_CFLAGS := -O1 -g $(STD) $(WARN) -fsanitize=address,undefined -fno-sanitize
 	   -fno-omit-frame-pointer -DRS_TEST
 
 PURE    := $(wildcard user/core/*.c user/proto/*.c user/lib/*.c user/sink/*.c) \
-	   $(addprefix user/top/,model.c rows.c view.c slowest.c spark.c layout.c) \
-	   $(filter-out user/python/process.c user/python/symbols.c,$(wildcard user/python/*.c))
+	   $(addprefix user/top/,model.c rows.c view.c slowest.c spark.c layout.c) user/session_tally.c \
+	   $(filter-out user/python/process.c user/python/symbols.c user/python/thread.c,$(wildcard user/python/*.c))
 OUTER   := $(filter-out $(PURE),$(wildcard user/*.c user/cmd/*.c user/capture/*.c user/top/*.c \
 	   user/python/*.c))
 TESTS   := $(wildcard tests/unit/test_*.c)
@@ -100,6 +101,15 @@ check-e2e: all
 	$(Q)tests/run.py --only e2e
 check-vmlinux: all
 	$(Q)tools/check-vmlinux.py $(O)/gen/reqscope.bpf.o
+# On the running kernel and on Debian 12's 6.1 in qemu; docs/kernels.md. verified: the instructions that
+# their verifiers count, into tests/bpf/verified.txt.
+.PHONY: check-kernels verified
+check-kernels:
+	$(Q)tools/deps.sh
+	$(Q)$(MAKE) --no-print-directory all $(BPF_BIN)
+	$(Q)O=$(O) tests/kernels/run.py
+verified: all $(O)/bpftest/test_verifier
+	$(Q)O=$(O) tests/kernels/run.py --verified
 
 test:
 	$(Q)tools/deps.sh

@@ -73,12 +73,15 @@ static int cannot_open(const struct log_target *t, int err)
 	else if (err == -ENXIO)
 		fprintf(stderr, "reqscope: the log %s is a pipe or socket that nobody reads\n",
 			name);
+	else if (*t->unsafe)
+		fprintf(stderr, "reqscope: the log %s is not safe to write: %s; name another file\n",
+			name, t->unsafe);
 	else if (t->kind->what)
 		fprintf(stderr, "reqscope: cannot log to %s (%s): %s\n", name, t->path,
 			strerror(-err));
 	else
 		fprintf(stderr, "reqscope: cannot write the log %s: %s\n", name, strerror(-err));
-	return err == -ELOOP ? EXIT_USAGE : EXIT_RUNTIME;
+	return err == -ELOOP || *t->unsafe ? EXIT_USAGE : EXIT_RUNTIME;
 }
 
 static int make(struct log *l)
@@ -155,7 +158,7 @@ static void settle(struct log *l, int err)
 	}
 	if (err && !l->broken)
 		fprintf(stderr, "reqscope: the log %s: %s; trying again every second\n", name,
-			strerror(-err));
+			*l->target.unsafe ? l->target.unsafe : strerror(-err));
 	if (!err && l->broken)
 		fprintf(stderr,
 			"reqscope: the log %s is written again; %" PRIu64
@@ -235,13 +238,14 @@ static void line_end(struct log *l, const char *words, size_t words_len, enum lo
 		drain(l);
 }
 
-static void request_line(struct log *l, const struct request *r, uint64_t now,
+static void request_line(struct log *l, const struct request *r, uint64_t now, const char *where,
 			 enum log_priority priority)
 {
 	struct trace_context c = {.host = l->source.host,
 				  .target = l->source.target,
 				  .wall_offset = l->source.wall_offset,
-				  .now = now};
+				  .now = now,
+				  .where = where};
 	char words[LOG_WORDS_MAX];
 
 	sink_trace_json(line_begin(l), &c, r);
@@ -263,7 +267,7 @@ int log_ended(struct log *l, const struct request *r)
 	priority = log_priority_request(r, &l->o->rules);
 	if (!l->off && (l->o->log.requests == LOG_ALL ||
 			(l->o->log.requests == LOG_PROBLEMS && priority != PRIORITY_INFO)))
-		request_line(l, r, r->ended, priority);
+		request_line(l, r, r->ended, NULL, priority);
 	return stats_end(l->stats, r);
 }
 
@@ -278,10 +282,26 @@ bool log_wants_stuck(const struct log *l)
 	return l && !l->off && l->o->log.requests != LOG_NONE;
 }
 
-void log_stuck(struct log *l, const struct request *r, uint64_t now)
+void log_stuck(struct log *l, const struct request *r, uint64_t now, const char *where)
 {
 	if (log_wants_stuck(l))
-		request_line(l, r, now, PRIORITY_WARNING);
+		request_line(l, r, now, where, PRIORITY_WARNING);
+}
+
+int log_stall(struct log *l, const struct stall *stall)
+{
+	return l ? stats_stall(l->stats, stall) : 0;
+}
+
+int log_background(struct log *l, const struct site *site)
+{
+	return l ? stats_background(l->stats, site) : 0;
+}
+
+void log_loop(struct log *l, const struct loop_time *delta)
+{
+	if (l)
+		stats_loop(l->stats, delta);
 }
 
 /* --- intervals */

@@ -34,8 +34,12 @@ void log_start(struct log *l, const struct log_source *source, uint64_t now);
 void log_began(struct log *l, const struct request *r);
 int log_ended(struct log *l, const struct request *r);
 void log_retracted(struct log *l, const struct request *r);
-/* An open one has passed --stuck-ms. */
-void log_stuck(struct log *l, const struct request *r, uint64_t now);
+/* An open one has passed --stuck-ms; it waits at `where` in the application, NULL not known. */
+void log_stuck(struct log *l, const struct request *r, uint64_t now, const char *where);
+/* What else is counted in an interval (core/stats.h). 0 or -ENOMEM. */
+int log_stall(struct log *l, const struct stall *stall);
+int log_background(struct log *l, const struct site *site);
+void log_loop(struct log *l, const struct loop_time *delta);
 bool log_wants_stuck(const struct log *l);
 
 /* The statistics of the interval so far: for the maker of its summary. Whether it is over. */

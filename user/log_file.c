@@ -54,14 +54,14 @@ static int file_open(struct log_target *t)
 {
 	/* to read its last byte; but a pipe opened for reading too would never tell that nobody
 	 * reads */
-	int flags = O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, err;
+	int flags = O_APPEND | O_NONBLOCK, err;
 	struct stat st;
 
 	flags |= lstat(t->path, &st) || S_ISREG(st.st_mode) ? O_RDWR : O_WRONLY;
 	flags |= t->special ? 0 : O_CREAT;
-	t->fd = open(t->path, flags, 0600);
+	t->fd = safe_open(t->path, flags, SAFE_APPEND, t->unsafe);
 	if (t->fd < 0)
-		return -errno;
+		return t->fd;
 	err = look_at(t);
 	if (err || !t->regular)
 		return err;

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "lib/lineq.h"
+#include "safe_open.h"
 
 struct log_target;
 
@@ -43,6 +44,7 @@ struct log_target {
 	uint64_t size;	      /* of a regular file */
 	uint64_t max_size;    /* then it is rotated; 0: never */
 	uint64_t rotate_from; /* not below this size, as the last attempt failed */
+	char unsafe[SAFE_WHY_MAX]; /* why the last opening refused what is there; "": it did not */
 	uint32_t keep;	      /* rotated ones that are kept */
 };
 

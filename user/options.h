@@ -54,7 +54,8 @@ struct options {
 	double min_effect;  /* diff: relative change below which nothing is said */
 	uint64_t window;    /* top: ns the numbers are about; 0: since the start */
 	const char *sort;   /* top: the routes' order */
-	const char *insight;
+	const char *insight; /* "off", "default" or "full"; NULL: default */
+	uint64_t stall_ns; /* --stall-ms: a loop away for this long is held up; 0: the default */
 	uint32_t ring_kib, snap_in, snap_out;
 	uint32_t max_conns, max_open, max_routes;
 	struct verdict_rules rules;

@@ -140,6 +140,15 @@ static int parse_insight(struct options *o, size_t i, const char *arg)
 	return -1;
 }
 
+/* Below a millisecond every turn of a loop would be told. */
+static int parse_stall(struct options *o, size_t i, const char *arg)
+{
+	if (units_parse_duration(arg, 1000000, &o->stall_ns) || o->stall_ns < 1000000 ||
+	    o->stall_ns > 3600000000000ULL)
+		return bad(o, i, arg, "milliseconds or a duration, from 1ms to 1h");
+	return -1;
+}
+
 static int parse_verdict(struct options *o, size_t i, const char *arg)
 {
 	switch (options_table[i].id) {
@@ -179,6 +188,8 @@ static int parse_limit(struct options *o, size_t i, const char *arg)
 		return parse_u32(o, i, arg, 2, 100000, &o->max_routes);
 	case OPT_INSIGHT:
 		return parse_insight(o, i, arg);
+	case OPT_STALL:
+		return parse_stall(o, i, arg);
 	default:
 		o->routes_file = arg;
 		return -1;

@@ -12,6 +12,7 @@
 
 #include "exit.h"
 #include "lib/units.h"
+#include "safe_open.h"
 
 static bool is_regular(int fd)
 {
@@ -20,43 +21,49 @@ static bool is_regular(int fd)
 	return !fstat(fd, &st) && S_ISREG(st.st_mode);
 }
 
-static int open_file(const struct options *o)
+static int open_file(const struct options *o, char why[SAFE_WHY_MAX])
 {
-	int fd = open(o->output, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int flags = O_WRONLY | (o->force ? O_NONBLOCK : O_CREAT | O_EXCL);
+	int fd = safe_open(o->output, flags, SAFE_REPLACE, why);
 
-	if (fd >= 0 || errno != EEXIST || !o->force)
-		return fd;
-	fd = open(o->output, O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	if (fd == -ENOENT && o->force)
+		return safe_open(o->output, O_WRONLY | O_CREAT | O_EXCL, SAFE_REPLACE, why);
 	/* a device or a pipe is somebody else's: it is written to, its mode stays */
 	if (fd >= 0 && is_regular(fd) && (fchmod(fd, 0600) || ftruncate(fd, 0))) {
+		int err = -errno;
+
 		close(fd);
-		return -1;
+		return err;
 	}
 	return fd;
 }
 
-static int cannot_open(const char *name, int error)
+static int cannot_open(const char *name, int error, const char *why)
 {
 	if (error == EEXIST)
 		fprintf(stderr, "reqscope: %s exists; --force replaces it\n", name);
 	else if (error == ELOOP)
 		fprintf(stderr, "reqscope: %s is a symbolic link, which is never followed\n", name);
+	else if (*why)
+		fprintf(stderr, "reqscope: %s is not safe to write: %s; name another file\n", name,
+			why);
 	else
 		fprintf(stderr, "reqscope: cannot write %s: %s\n", name, strerror(error));
-	return error == EEXIST || error == ELOOP ? EXIT_USAGE : EXIT_RUNTIME;
+	return error == EEXIST || error == ELOOP || *why ? EXIT_USAGE : EXIT_RUNTIME;
 }
 
 int output_open(struct output *out, const struct options *o)
 {
+	char why[SAFE_WHY_MAX] = "";
 	int fd;
 
 	*out = (struct output){.f = stdout, .name = "standard output"};
 	if (!o->output || !strcmp(o->output, "-"))
 		return 0;
 	out->name = o->output;
-	fd = open_file(o);
+	fd = open_file(o, why);
 	out->f = fd >= 0 ? fdopen(fd, "w") : NULL;
-	return out->f ? 0 : cannot_open(o->output, errno);
+	return out->f ? 0 : cannot_open(o->output, fd < 0 ? -fd : errno, why);
 }
 
 bool output_broken(struct output *out)

@@ -270,9 +270,27 @@ void recorder_retract(struct recorder *rec, const struct request *r)
 	recfile_retract(rec->writer, r);
 }
 
-void recorder_stuck(struct recorder *rec, const struct request *r, uint64_t now)
+void recorder_stuck(struct recorder *rec, const struct request *r, uint64_t now, const char *where)
 {
-	recfile_stuck(rec->writer, r, now);
+	recfile_stuck(rec->writer, r, now, where);
+	enough(rec);
+}
+
+void recorder_stall(struct recorder *rec, const struct stall *stall)
+{
+	recfile_stall(rec->writer, stall);
+	enough(rec);
+}
+
+void recorder_background(struct recorder *rec, const struct site *site)
+{
+	recfile_background(rec->writer, site, clock_ns(CLOCK_MONOTONIC));
+	enough(rec);
+}
+
+void recorder_loop(struct recorder *rec, const struct loop_time *delta)
+{
+	recfile_loop(rec->writer, delta, clock_ns(CLOCK_MONOTONIC));
 	enough(rec);
 }
 

@@ -28,7 +28,10 @@ int recorder_open(struct recorder **out, const struct options *o, int64_t wall_o
 void recorder_begin(struct recorder *rec, const struct request *r);
 void recorder_end(struct recorder *rec, const struct request *r);
 void recorder_retract(struct recorder *rec, const struct request *r);
-void recorder_stuck(struct recorder *rec, const struct request *r, uint64_t now);
+void recorder_stuck(struct recorder *rec, const struct request *r, uint64_t now, const char *where);
+void recorder_stall(struct recorder *rec, const struct stall *stall);
+void recorder_background(struct recorder *rec, const struct site *site);
+void recorder_loop(struct recorder *rec, const struct loop_time *delta);
 
 /* Whether it is time for a state (monotonic ns). */
 bool recorder_due(const struct recorder *rec, uint64_t now);

@@ -22,6 +22,7 @@
 
 #include "exit.h"
 #include "replay.h"
+#include "safe_open.h"
 
 #define NUMBER_MAX 99999999u
 
@@ -35,22 +36,23 @@ static int fail(const struct ring *r, const char *what, int error)
 
 static int open_folder(struct ring *r)
 {
-	struct stat st;
+	char why[SAFE_WHY_MAX];
 
-	if (mkdir(r->path, 0700) && errno != EEXIST)
-		return fail(r, "cannot make the folder", errno);
-	if (!lstat(r->path, &st) && S_ISLNK(st.st_mode)) {
-		fprintf(stderr, "reqscope: %s is a symbolic link, which is never followed\n",
-			r->path);
-		return EXIT_USAGE;
-	}
-	r->dir = open(r->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	r->dir = safe_open_folder(r->path, why);
 	if (r->dir >= 0)
 		return 0;
-	if (errno != ENOTDIR)
-		return fail(r, "cannot open", errno);
-	fprintf(stderr, "reqscope: %s is no folder: with --keep, -o names the folder of the ring\n",
-		r->path);
+	if (*why)
+		fprintf(stderr, "reqscope: the folder %s is not safe to record into: %s; name another\n",
+			r->path, why);
+	else if (r->dir == -ELOOP)
+		fprintf(stderr, "reqscope: %s is a symbolic link, which is never followed\n",
+			r->path);
+	else if (r->dir == -ENOTDIR)
+		fprintf(stderr,
+			"reqscope: %s is no folder: with --keep, -o names the folder of the ring\n",
+			r->path);
+	else
+		return fail(r, "cannot open", -r->dir);
 	return EXIT_USAGE;
 }
 

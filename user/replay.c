@@ -121,7 +121,7 @@ void replay_span(const struct replay *r, uint64_t *from, uint64_t *to, int64_t *
 /* --- opening */
 
 int replay_open(struct replay **out, const char *path, const struct options *o,
-		struct router *router)
+		struct router *router, struct sites *sites)
 {
 	struct replay *r = calloc(1, sizeof(*r));
 	int code;
@@ -134,7 +134,7 @@ int replay_open(struct replay **out, const char *path, const struct options *o,
 	r->to = UINT64_MAX;
 	r->path = strdup(path);
 	r->packed = malloc(RECFILE_BLOCK_MAX);
-	r->reader = recfile_reader_new(router);
+	r->reader = recfile_reader_new(router, sites);
 	r->kept = kept_summary_new();
 	if (!r->path || !r->packed || !r->reader || !r->kept)
 		goto no_memory;

@@ -24,16 +24,16 @@ struct replay;
 struct replay_callbacks {
 	void *ctx;
 	void (*ended)(void *ctx, const struct request *r);
-	void (*stuck)(void *ctx, const struct request *r, uint64_t now);
+	void (*stuck)(void *ctx, const struct request *r, uint64_t now, const char *where);
 	void (*state)(void *ctx, const struct summary *s);
 };
 
 /* Opens path (all files of a folder, in order) and finds its span of time; the files are read block
-   by block. --from and --to are resolved here. router: of whom the routes are, so that two replays
-   can share one; the caller's, and to outlive the replay. 0 or an exit code after a message on
+   by block. --from and --to are resolved here. router, sites: of whom the routes and the sites are, so that
+   two replays can share them; the caller's, and to outlive the replay. 0 or an exit code after a message on
    stderr. *out is to be closed in any case. */
 int replay_open(struct replay **out, const char *path, const struct options *o,
-		struct router *router);
+		struct router *router, struct sites *sites);
 void replay_close(struct replay *r);
 
 /* The slice in monotonic ns of the recording, and what to add for the wall clock at its end. */

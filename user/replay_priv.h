@@ -5,6 +5,7 @@
  *   replay.c          opening, the slice, the public face
  *   replay_files.c    the files of a recording: found, looked through, read block by block
  *   replay_run.c      the facts of a slice into statistics
+ *   replay_list.c     what is open at its end
  *   replay_summary.c  the summary of a slice
  *   replay_deploy.c   its deploys, each compared with what came before
  */
@@ -139,6 +140,15 @@ int replay_facts(struct replay *r, struct replay_file *f, int fd, const struct r
 /* --- replay_run.c */
 
 bool replay_wants(const struct replay *r, const struct request *q); /* by --route */
+
+/* --- replay_list.c */
+
+/* It ended, or was none. */
+void replay_list_remove(struct replay *r, uint64_t id);
+/* It was open at the slice's end. Of more than there is room for, the oldest stay. counted: in the ledger. */
+void replay_list_add(struct replay *r, const struct request *q, bool counted);
+/* A state's own list is the truth of its moment. */
+void replay_list_take(struct replay *r, const struct summary *s);
 
 /* --- replay_summary.c */
 

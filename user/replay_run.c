@@ -34,112 +34,6 @@ bool replay_wants(const struct replay *r, const struct request *q)
 	return filter_route(r->o, q);
 }
 
-/* --- the list of open requests, oldest first; each has room for its request, also those beyond it
- */
-
-static struct request *room_of(struct replay *r, uint32_t i)
-{
-	return (struct request *)kept_summary_open(r->kept)[i].request;
-}
-
-static void list_remove(struct replay *r, uint64_t id)
-{
-	struct replay_pass *p = &r->pass;
-	struct summary_open *open = kept_summary_open(r->kept);
-	struct request *room;
-	uint32_t i = 0, rest;
-
-	if (id > p->max_open)
-		return;
-	while (i < p->n_open && open[i].id != id)
-		i++;
-	if (i == p->n_open)
-		return;
-	room = room_of(r, i);
-	rest = --p->n_open - i;
-	memmove(open + i, open + i + 1, rest * sizeof(*open));
-	memmove(p->counted + i, p->counted + i + 1, rest * sizeof(*p->counted));
-	open[p->n_open].request = room;
-}
-
-static bool is_listed(const struct replay *r, uint64_t id)
-{
-	const struct summary_open *open = kept_summary_open(r->kept);
-
-	for (uint32_t i = 0; i < r->pass.n_open; i++)
-		if (open[i].id == id)
-			return true;
-	return false;
-}
-
-/* A request as it stood at `to`: what happened later is taken back. */
-static void mask(struct request *q, uint64_t to)
-{
-	uint64_t *const stamps[] = {&q->established, &q->accepted, &q->arrived, &q->read,
-				    &q->received,    &q->head,	   &q->done};
-	bool received = q->received_all && (!q->received || q->received < to);
-
-	q->next = NULL;
-	q->end = REQ_OPEN;
-	q->ended = 0;
-	for (size_t i = 0; i < sizeof(stamps) / sizeof(*stamps); i++)
-		if (*stamps[i] >= to)
-			*stamps[i] = 0;
-	q->received_all = received && q->read;
-	if (!q->read) {
-		q->head_seen = false;
-		q->route = NULL;
-	}
-	if (!q->head)
-		q->status_seen = false;
-}
-
-static uint64_t since(const struct request *q)
-{
-	return q->arrived ? q->arrived : q->seen;
-}
-
-/* It was open at the slice's end. Of more than there is room for, the oldest stay. */
-static void list_add(struct replay *r, const struct request *q, bool counted)
-{
-	struct replay_pass *p = &r->pass;
-	struct summary_open *open = kept_summary_open(r->kept);
-	struct request *room;
-	uint32_t i;
-
-	if (is_listed(r, q->id))
-		return;
-	if (p->n_open == SUMMARY_MAX_OPEN) {
-		if (since(open[p->n_open - 1].request) <= since(q))
-			return;
-		p->n_open--;
-	}
-	room = room_of(r, p->n_open);
-	*room = *q;
-	mask(room, r->to);
-	for (i = p->n_open++; i && since(open[i - 1].request) > since(q); i--) {
-		open[i] = open[i - 1];
-		p->counted[i] = p->counted[i - 1];
-	}
-	open[i] = (struct summary_open){.id = q->id, .request = room};
-	p->counted[i] = counted;
-	p->max_open = q->id > p->max_open ? q->id : p->max_open;
-}
-
-/* A state's own list is the truth of its moment. */
-static void list_take(struct replay *r, const struct summary *s)
-{
-	struct replay_pass *p = &r->pass;
-
-	kept_summary_set(r->kept, s);
-	p->n_open = s->n_open;
-	p->max_open = 0;
-	memset(p->counted, 0, sizeof(p->counted));
-	for (uint32_t i = 0; i < s->n_open; i++)
-		if (s->open[i].id > p->max_open)
-			p->max_open = s->open[i].id;
-}
-
 /* --- requests */
 
 /* With --route a request's begin counts when it is known whose it is. */
@@ -177,7 +71,7 @@ static void on_end(void *ctx, const struct request *q)
 
 	r->pass.ended++;
 	if (t < r->to)
-		list_remove(r, q->id);
+		replay_list_remove(r, q->id);
 	if (t < r->from) {
 		ended_before(r);
 		return;
@@ -187,7 +81,7 @@ static void on_end(void *ctx, const struct request *q)
 	if (r->o->route)
 		count_begin(r, q);
 	if (t >= r->to) {
-		list_add(r, q, true);
+		replay_list_add(r, q, true);
 		return;
 	}
 	if (stats_end(r->stats, q))
@@ -203,7 +97,7 @@ static void on_retract(void *ctx, const struct request *q)
 	r->pass.begun--;
 	if (q->ended >= r->to)
 		return;
-	list_remove(r, q->id);
+	replay_list_remove(r, q->id);
 	if (r->o->route)
 		return;
 	if (q->seen < r->from)
@@ -213,14 +107,45 @@ static void on_retract(void *ctx, const struct request *q)
 }
 
 /* It hangs: a filter on the status cannot apply yet, nor one on the time. */
-static void on_stuck(void *ctx, const struct request *q, uint64_t now)
+static void on_stuck(void *ctx, const struct request *q, uint64_t now, const char *where)
 {
 	struct replay *r = ctx;
 	const struct replay_callbacks *cb = r->pass.cb;
 
 	if (now < r->from || now >= r->to || !cb->stuck || r->o->status || !replay_wants(r, q))
 		return;
-	cb->stuck(cb->ctx, q, now);
+	cb->stuck(cb->ctx, q, now, where);
+}
+
+/* --- what belongs to no single request: it counts when it is told, whatever --route says */
+
+static bool in_slice(const struct replay *r, uint64_t t)
+{
+	return t >= r->from && t < r->to;
+}
+
+static void on_stall(void *ctx, const struct stall *stall)
+{
+	struct replay *r = ctx;
+
+	if (in_slice(r, stall->end) && stats_stall(r->stats, stall))
+		r->pass.failed = true;
+}
+
+static void on_background(void *ctx, const struct site *site, uint64_t now)
+{
+	struct replay *r = ctx;
+
+	if (in_slice(r, now) && stats_background(r->stats, site))
+		r->pass.failed = true;
+}
+
+static void on_loop(void *ctx, const struct loop_time *delta, uint64_t now)
+{
+	struct replay *r = ctx;
+
+	if (in_slice(r, now))
+		stats_loop(r->stats, delta);
 }
 
 /* --- states */
@@ -248,19 +173,19 @@ static void on_state(void *ctx, const struct summary *s)
 
 	count_state(r, s);
 	if (s->now <= r->to) {
-		list_take(r, s);
+		replay_list_take(r, s);
 		if (p->cb->state && s->now >= r->from)
 			p->cb->state(p->cb->ctx, s);
 		return;
 	}
 	p->done = true;
 	if (!kept_summary_get(r->kept)) {
-		list_take(r, s);
+		replay_list_take(r, s);
 		p->n_open = 0;
 	}
 	for (uint32_t i = 0; i < s->n_open; i++)
 		if (s->open[i].request->seen < r->to)
-			list_add(r, s->open[i].request, false);
+			replay_list_add(r, s->open[i].request, false);
 }
 
 /* --- runs of the recorder */
@@ -393,7 +318,17 @@ static int read_names(struct replay *r, struct replay_file *f, int fd,
 static int read_block(struct replay *r, struct replay_file *f, int fd,
 		      const struct recfile_block *b, uint64_t at)
 {
-	const struct recfile_sink sink = {r, on_begin, on_end, on_retract, on_stuck, on_state};
+	const struct recfile_sink sink = {
+		.ctx = r,
+		.begin = on_begin,
+		.end = on_end,
+		.retract = on_retract,
+		.stuck = on_stuck,
+		.stall = on_stall,
+		.background = on_background,
+		.loop = on_loop,
+		.state = on_state,
+	};
 	struct replay_pass *p = &r->pass;
 	int err;
 

@@ -176,6 +176,21 @@ static void set_deploys(struct replay *r, struct summary *s)
 		d[i].comparison = replay_comparison(r, d[i].at_wall_ns);
 }
 
+/* Where things waited and what held the loop up is of the moment of its state: of one outside of the slice
+   it says nothing. */
+static void drop_foreign(struct replay *r, struct summary *s)
+{
+	struct summary_open *open = kept_summary_open(r->kept);
+
+	if (s->now >= r->from && s->now <= r->to)
+		return;
+	s->held = NULL;
+	s->held_ns = 0;
+	s->n_waits = 0;
+	for (uint32_t i = 0; i < r->pass.n_open; i++)
+		open[i].where = NULL;
+}
+
 /* As recorded, but for what the command line says. */
 static struct verdict_rules rules_of(const struct options *o, const struct verdict_rules *recorded)
 {
@@ -221,6 +236,7 @@ const struct summary *replay_summary(struct replay *r)
 	saturation_unknown(&s->saturation);
 	if (kept) {
 		*s = *kept;
+		drop_foreign(r, s);
 		rules = rules_of(r->o, &kept->verdict.rules);
 	}
 	s->stats = r->stats;

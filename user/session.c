@@ -14,8 +14,10 @@
 #include <unistd.h>
 
 #include "capture/features.h"
+#include "capture/prime.h"
 #include "capture/saturation.h"
 #include "exit.h"
+#include "privileges.h"
 
 #define DRAIN_MS   10	       /* the ring is looked at this often; nothing wakes us per event */
 #define SWEEP_NS   50000000ULL /* after a process has exited, the unix sockets that it held are gone */
@@ -57,48 +59,6 @@ void session_stop(struct session *s)
 bool session_saw_nothing(const struct session *s)
 {
 	return !s->capture || (!s->total->ledger.started && !target_alive(&s->target));
-}
-
-/* --- requests into the statistics */
-
-static void on_begin(void *ctx, const struct request *r)
-{
-	struct session *s = ctx;
-
-	stats_begin(s->total, r);
-	if (window_current(s))
-		stats_begin(window_current(s), r);
-	log_began(s->log, r);
-	if (s->cb.began)
-		s->cb.began(s->cb.ctx, r);
-}
-
-static void on_end(void *ctx, const struct request *r)
-{
-	struct session *s = ctx;
-
-	if (stats_end(s->total, r))
-		s->failed = true;
-	if (window_current(s) && stats_end(window_current(s), r))
-		s->failed = true;
-	if (log_ended(s->log, r))
-		s->failed = true;
-	deploys_ended(s, r);
-	insight_ended(s, r);
-	if (s->cb.ended)
-		s->cb.ended(s->cb.ctx, r);
-}
-
-static void on_retract(void *ctx, const struct request *r)
-{
-	struct session *s = ctx;
-
-	stats_retract(s->total, r);
-	if (window_current(s))
-		stats_retract(window_current(s), r);
-	log_retracted(s->log, r);
-	if (s->cb.retracted)
-		s->cb.retracted(s->cb.ctx, r);
 }
 
 /* --- events */
@@ -151,8 +111,20 @@ static void on_record(void *ctx, const void *record, size_t size)
 
 	if (tracer_event(s->tracer, record, size))
 		return;
-	if (h->type == RS_EV_PROC)
+	switch (h->type) {
+	case RS_EV_PROC:
 		on_process(s, record);
+		break;
+	case RS_EV_STALL:
+		loops_stalled(s, record);
+		break;
+	case RS_EV_PAUSE:
+		loops_paused(s, record);
+		break;
+	case RS_EV_LOGGED:
+		exceptions_logged(s, record);
+		break;
+	}
 }
 
 void session_drain(struct session *s)
@@ -165,7 +137,7 @@ void session_drain(struct session *s)
 
 static int capture_start(struct session *s, const struct options *o)
 {
-	struct capture_options c = {
+	struct capture_options defaults = CAPTURE_DEFAULTS, c = {
 		.pids = s->target.roots,
 		.n_pids = s->target.n_roots,
 		.ports = o->ports,
@@ -175,6 +147,8 @@ static int capture_start(struct session *s, const struct options *o)
 		.snap_out = o->snap_out,
 		.snap_head = RS_MAX_HEAD,
 		.max_conns = o->max_conns,
+		.insight = s->insight != NULL,
+		.stall_ns = o->stall_ns ? o->stall_ns : defaults.stall_ns,
 	};
 	char error[512];
 	int err = capture_open(&s->capture, &c, error, sizeof(error));
@@ -216,16 +190,25 @@ static int load_routes(struct session *s, const char *file)
 	return err ? EXIT_USAGE : 0;
 }
 
+static int insight_all_new(struct session *s)
+{
+	if (insight_new(s))
+		return -ENOMEM;
+	s->sites = s->insight ? sites_new() : NULL;
+	if (s->insight && !s->sites)
+		return -ENOMEM;
+	return exceptions_new(s) || loops_new(s) || waits_new(s) ? -ENOMEM : 0;
+}
+
 static int core_start(struct session *s, const struct options *o)
 {
 	struct tracer_options t = {.max_conns = o->max_conns, .max_open = o->max_open};
-	struct request_sink sink = {.ctx = s, .begin = on_begin, .end = on_end, .retract = on_retract};
+	struct request_sink sink = session_sink(s);
 
 	s->router = router_new(o->max_routes);
 	s->tracer = s->router ? tracer_new(&t, s->router, &sink) : NULL;
 	s->total = stats_new();
-	if (!s->tracer || !s->total || snapshot_new(s) || deploys_new(s) ||
-	    insight_new(s)) {
+	if (!s->tracer || !s->total || snapshot_new(s) || deploys_new(s) || insight_all_new(s)) {
 		fprintf(stderr, "reqscope: out of memory\n");
 		return EXIT_RUNTIME;
 	}
@@ -359,10 +342,14 @@ void session_close(struct session *s)
 	router_free(s->router);
 	snapshot_free(s);
 	deploys_free(s->deploys);
+	exceptions_free(s->errors);
+	loops_free(s->loops);
+	waits_free(s->waits);
 	insight_free(s->insight);
 	saturation_free(s->saturation);
 	window_free(s->window);
 	stats_free(s->total);
+	sites_free(s->sites);
 	target_free(&s->target);
 	free(s);
 }
@@ -372,24 +359,30 @@ void session_close(struct session *s)
 struct stuck_walk {
 	struct session *s;
 	uint64_t now, limit;
+	bool looked; /* where requests wait */
 };
 
 static void tell_stuck(void *ctx, struct request *r)
 {
 	struct stuck_walk *w = ctx;
+	const char *where;
 
 	if (r->stuck_reported || request_age(r, w->now) < w->limit)
 		return;
 	r->stuck_reported = true;
-	log_stuck(w->s->log, r, w->now);
+	if (!w->looked)
+		waits_look(w->s);
+	w->looked = true;
+	where = waits_where(w->s, r);
+	log_stuck(w->s->log, r, w->now, where);
 	if (w->s->cb.stuck)
-		w->s->cb.stuck(w->s->cb.ctx, r, w->now);
+		w->s->cb.stuck(w->s->cb.ctx, r, w->now, where);
 }
 
 /* The kernel is asked first: what it knows to be answered must not be called stuck. */
 static void look_for_stuck(struct session *s, uint64_t now)
 {
-	struct stuck_walk w = {s, now, (uint64_t)(s->options->rules.stuck_ms * 1e6)};
+	struct stuck_walk w = {s, now, (uint64_t)(s->options->rules.stuck_ms * 1e6), false};
 
 	session_census(s);
 	tracer_visit_open(s->tracer, tell_stuck, &w);
@@ -397,13 +390,15 @@ static void look_for_stuck(struct session *s, uint64_t now)
 
 static int loop_step(struct session *s, struct pollfd *fds)
 {
-	int n = poll(fds, 3, DRAIN_MS);
+	int n = poll(fds, 3, (int)loops_pause(s, DRAIN_MS));
 
 	if (n < 0 && errno != EINTR)
 		return -errno;
 	s->now = session_now();
 	window_advance(s, s->now);
 	session_drain(s);
+	loops_look(s);
+	exceptions_settle(s, false);
 	if (n > 0 && fds[1].revents && session_signalled(s))
 		return 1;
 	if (n > 0 && fds[2].revents && s->cb.input && s->cb.input(s->cb.ctx))
@@ -426,6 +421,7 @@ static void periodic(struct session *s, uint64_t *refresh, uint64_t *tick, uint6
 		target_look(&s->target, on_joined, s);
 		deploys_look(s);
 		insight_look(s);
+		loops_suspect(s);
 		*refresh = s->now + REFRESH_NS;
 	}
 	if (s->sweep && s->now >= s->sweep) {
@@ -454,8 +450,12 @@ int session_run(struct session *s)
 		{s->signal_fd, POLLIN, 0},
 		{s->cb.input ? s->cb.input_fd : -1, POLLIN, 0},
 	};
-	int ret = 0;
+	int ret;
 
+	capture_prime(s->capture);
+	ret = privileges_drop(s->options, capture_wants_admin(s->capture)); /* the verb's files and terminal are open, too */
+	if (ret)
+		return ret;
 	s->now = session_now();
 	while (!ret && !over(s, end)) {
 		ret = loop_step(s, fds);
@@ -464,6 +464,7 @@ int session_run(struct session *s)
 	if (s->sweep) /* its files are closed a moment after it is said to have exited */
 		poll(NULL, 0, SWEEP_NS / 1000000);
 	session_census(s);
+	exceptions_settle(s, true);
 	if (ret < 0)
 		fprintf(stderr, "reqscope: %s\n", strerror(-ret));
 	if (s->failed)

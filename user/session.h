@@ -8,7 +8,7 @@
 
 #include "options.h"
 #include "core/history.h"
-#include "core/request.h"
+#include "core/stats.h"
 
 struct session;
 
@@ -18,8 +18,14 @@ struct session_callbacks {
 	void (*began)(void *ctx, const struct request *r);
 	void (*ended)(void *ctx, const struct request *r);
 	void (*retracted)(void *ctx, const struct request *r); /* it was none: its begin is taken back */
-	/* an open request has passed --stuck-ms, verified against the kernel; once per request */
-	void (*stuck)(void *ctx, const struct request *r, uint64_t now);
+	/* an open request has passed --stuck-ms, verified against the kernel; once per request. where: it
+	   waits there in the application, NULL not known */
+	void (*stuck)(void *ctx, const struct request *r, uint64_t now, const char *where);
+	/* an event loop was held up; an exception was met that belongs to no request; the loops' time since
+	   it was told last */
+	void (*stalled)(void *ctx, const struct stall *stall);
+	void (*background)(void *ctx, const struct site *site);
+	void (*looped)(void *ctx, const struct loop_time *delta);
 	/* after each drain; non-zero ends the run */
 	int (*drained)(void *ctx);
 	/* every tick_ns; non-zero ends the run */

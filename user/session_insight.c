@@ -4,14 +4,12 @@
  * defines them. Each process is looked at for itself, as workers may differ in all of it. Nothing
  * of this is needed: where it cannot be had, that is said and sockets go on.
  */
-#include "session_priv.h"
+#include "session_insight.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "python/process.h"
 
 #define SECOND	    1000000000ULL
 #define START_TRIES 30 /* an application may be loading for a while; a try every 200 ms */
@@ -23,36 +21,15 @@ struct table {
 	struct py_routes routes;
 };
 
-struct interpreter {
-	uint32_t pid;
-	unsigned tries;		  /* left, for one that is starting */
-	struct python *python;	  /* NULL: not opened */
-	unsigned version;	  /* 0: never opened */
-	struct table *table;	  /* one of the list below, or NULL */
-	bool wanted;		  /* a request said that there is more than was read */
-	bool gone;		  /* its end was not heard of */
-	bool busy;		  /* it has ended a request since it was looked at */
-	uint64_t next, pause;	  /* not before; ns between readings */
-	char why[PYTHON_WHY_MAX]; /* no table */
-};
-
-struct insight {
-	struct interpreter list[TARGET_MAX_PROCESSES];
-	uint32_t n;
-	struct table *tables; /* owned; those in use, newest first */
-	uint32_t left_out;
-	bool changed; /* the router is to be told */
-	bool said;
-	char interpreters[PYTHON_WHY_MAX + 16],
-		routes[PYTHON_WHY_MAX + 64]; /* for tracer.features */
-};
-
 int insight_new(struct session *s)
 {
 	if (s->options->insight && !strcmp(s->options->insight, "off"))
 		return 0;
 	s->insight = calloc(1, sizeof(*s->insight));
-	return s->insight ? 0 : -ENOMEM;
+	if (!s->insight)
+		return -ENOMEM;
+	s->insight->full = s->options->insight && !strcmp(s->options->insight, "full");
+	return 0;
 }
 
 void insight_free(struct insight *in)
@@ -199,7 +176,10 @@ static bool look_at(struct session *s, struct interpreter *p)
 			return false;
 		}
 		p->version = python_version(p->python);
+		interp_opened(s, p);
 	}
+	if (p->tries)
+		interp_look(s, p);
 	return read_routes(s, p);
 }
 
@@ -222,7 +202,7 @@ static bool is_due(struct session *s, struct interpreter *p)
 
 /* --- from the session */
 
-static struct interpreter *find(struct insight *in, uint32_t pid)
+struct interpreter *insight_find(struct insight *in, uint32_t pid)
 {
 	for (uint32_t i = 0; i < in->n; i++)
 		if (in->list[i].pid == pid)
@@ -230,10 +210,17 @@ static struct interpreter *find(struct insight *in, uint32_t pid)
 	return NULL;
 }
 
+struct python *insight_python(struct session *s, uint32_t pid)
+{
+	struct interpreter *p = s->insight ? insight_find(s->insight, pid) : NULL;
+
+	return p ? p->python : NULL;
+}
+
 void insight_exit(struct session *s, uint32_t pid)
 {
 	struct insight *in = s->insight;
-	struct interpreter *p = in ? find(in, pid) : NULL;
+	struct interpreter *p = in ? insight_find(in, pid) : NULL;
 
 	if (!p)
 		return;
@@ -258,7 +245,7 @@ void insight_process(struct session *s, uint32_t pid)
    read. 404 is none; 307 is how Starlette sends a path without its slash on. */
 void insight_ended(struct session *s, const struct request *r)
 {
-	struct interpreter *p = s->insight ? find(s->insight, r->pid) : NULL;
+	struct interpreter *p = s->insight ? insight_find(s->insight, r->pid) : NULL;
 
 	if (!p)
 		return;
@@ -313,8 +300,9 @@ void insight_begin(struct session *s)
 	s->now = session_now();
 	insight_look(s);
 	if (s->options->verbose && s->insight)
-		fprintf(stderr, "reqscope: interpreter %s; routes %s\n", insight_interpreters(s),
-			insight_routes(s));
+		fprintf(stderr, "reqscope: interpreter %s; routes %s; errors %s; loop %s; gc %s\n",
+			insight_interpreters(s), insight_routes(s), feature_errors(s),
+			feature_loop(s), feature_gc(s));
 }
 
 /* --- what is said of it */

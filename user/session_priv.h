@@ -11,7 +11,7 @@
 #include "target.h"
 
 #define SESSION_MAX_LISTENERS 64
-#define SESSION_MAX_FEATURES  4
+#define SESSION_MAX_FEATURES  8
 
 struct snapshot; /* snapshot.c */
 struct deploys;	 /* session_deploy.c */
@@ -19,6 +19,9 @@ struct log_state; /* session_log.c */
 struct saturation; /* capture/saturation.h */
 struct window;	 /* session_window.c */
 struct insight; /* session_insight.c */
+struct errors;	/* session_errors.c */
+struct loops;	/* session_loops.c */
+struct waits;	/* session_waits.c */
 
 struct session {
 	const struct options *options;
@@ -47,7 +50,11 @@ struct session {
 	struct log *log; /* NULL: no --log */
 	struct log_state *log_state;
 	struct saturation *saturation; /* NULL: nothing to look at */
-	struct insight *insight; /* NULL: --insight off */
+	struct insight *insight; /* NULL: --insight off; then the following, too */
+	struct sites *sites;
+	struct errors *errors;
+	struct loops *loops;
+	struct waits *waits;
 };
 
 /* Reads the census, takes every event that came before it, and compares. */
@@ -111,9 +118,74 @@ void insight_process(struct session *s, uint32_t pid);
 void insight_exit(struct session *s, uint32_t pid);
 void insight_ended(struct session *s, const struct request *r);
 void insight_look(struct session *s);
+/* A thread with an event loop was met in it. */
+void insight_serves(struct session *s, uint32_t pid);
+/* Whether waits for the GIL, and collections, are seen there. */
+bool insight_sees_gil(struct session *s, uint32_t pid);
+bool insight_sees_gc(struct session *s, uint32_t pid);
 /* For tracer.features; valid until the next call. */
 const char *insight_interpreters(struct session *s);
 const char *insight_routes(struct session *s);
+const char *feature_errors(struct session *s);
+const char *feature_loop(struct session *s);
+const char *feature_gc(struct session *s);
+/*
+ * session_errors.c: r's answer was written while this exception was handled; a traceback was written to
+ * standard error; what waited long enough counts as an exception of no request, or, at the end, all.
+ */
+int exceptions_new(struct session *s); /* 0 or -ENOMEM */
+void exceptions_free(struct errors *e);
+void exceptions_of(struct session *s, struct request *r, const struct rs_error *error);
+void exceptions_logged(struct session *s, const struct rs_ev_logged *ev);
+void exceptions_settle(struct session *s, bool all);
+/*
+ * session_loops.c, after each drain: looks at the loops, and samples those that do not come back.
+ * loops_tell(): their time up to now, before a summary is made. loops_pause(): how long to wait for the
+ * next drain, at most `ms`.
+ */
+int loops_new(struct session *s); /* 0 or -ENOMEM */
+void loops_free(struct loops *l);
+void loops_look(struct session *s);
+void loops_tell(struct session *s);
+unsigned loops_pause(const struct session *s, unsigned ms);
+/* session_unseen.c: looks for loops that have been held up since before tracing began. Now and then. */
+void loops_suspect(struct session *s);
+/*
+ * session_stalls.c: what the events say; what of it fell on a request that is about to end; and what holds
+ * a loop up at this moment, of all the one that is away for longest, or of the only one of a process. NULL:
+ * none is.
+ */
+void loops_stalled(struct session *s, const struct rs_ev_stall *e);
+void loops_paused(struct session *s, const struct rs_ev_pause *e);
+void loops_annotate(struct session *s, struct request *r);
+const struct site *loops_held(struct session *s, uint64_t *ns);
+const struct site *loops_held_of(struct session *s, uint32_t pid);
+/* Whether two places, "file:line function", are of one function: the line of a route is that of its first
+   decorator, so lines may differ. */
+bool place_is_of(const char *where, const char *place);
+/*
+ * session_waits.c: looks where requests wait, when some hang. Then where one does, valid until the next
+ * call, NULL: not known. And, by place, most first, what waits beside the open requests of the summary.
+ */
+#define WAITS_TEXT_MAX (2 * SITE_TEXT_MAX + 32)
+struct wait_place {
+	uint64_t count;
+	bool threads;
+	char where[SITE_TEXT_MAX], on[SITE_TEXT_MAX];
+};
+int waits_new(struct session *s); /* 0 or -ENOMEM */
+void waits_free(struct waits *w);
+void waits_look(struct session *s);
+const char *waits_where(struct session *s, const struct request *r);
+/* The process whose request it is: of one that nobody has accepted yet, the only one that serves, if there is
+   but one; else 0. */
+uint32_t waits_server(const struct session *s, const struct request *r);
+uint32_t waits_rest(struct session *s, const struct summary *sum, struct wait_place *out, uint32_t max);
+/* session_facts.c: what hears of requests, for the tracer; and the rest, to all who count it. */
+struct request_sink session_sink(struct session *s);
+void session_stalled(struct session *s, const struct stall *stall);
+void session_background(struct session *s, const struct site *site);
+void session_looped(struct session *s, const struct loop_time *delta);
 int snapshot_new(struct session *s);
 void snapshot_free(struct session *s);
 

@@ -11,6 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Where requests wait, in words; made when there is the first to be said. */
+struct snapshot_words {
+	char where[SUMMARY_MAX_OPEN][WAITS_TEXT_MAX];
+	struct wait_place places[SUMMARY_MAX_WAITS];
+	struct summary_wait waits[SUMMARY_MAX_WAITS];
+};
+
 struct snapshot {
 	struct summary summary;
 	struct summary_open open[SUMMARY_MAX_OPEN];
@@ -23,6 +30,7 @@ struct snapshot {
 	struct summary_generation generations[TARGET_MAX_PROCESSES];
 	struct summary_worker workers[TARGET_MAX_PROCESSES];
 	struct summary_feature features[SESSION_MAX_FEATURES];
+	struct snapshot_words *words; /* owned; NULL: none yet */
 };
 
 int snapshot_new(struct session *s)
@@ -33,6 +41,8 @@ int snapshot_new(struct session *s)
 
 void snapshot_free(struct session *s)
 {
+	if (s->snapshot)
+		free(s->snapshot->words);
 	free(s->snapshot);
 }
 
@@ -65,6 +75,59 @@ static void note_open(void *ctx, struct request *r)
 		.age = age,
 		.phase = request_open_phase(r),
 	};
+}
+
+/* --- where they wait, and what holds a loop up */
+
+static struct snapshot_words *words_of(struct snapshot *n)
+{
+	if (!n->words)
+		n->words = malloc(sizeof(*n->words));
+	return n->words;
+}
+
+static void look_where(struct session *s, struct snapshot *n)
+{
+	struct summary *sum = &n->summary;
+
+	for (uint32_t i = 0; i < sum->n_open; i++) {
+		const char *where = waits_where(s, n->open[i].request);
+
+		if (!where || !words_of(n))
+			continue;
+		snprintf(n->words->where[i], WAITS_TEXT_MAX, "%s", where);
+		n->open[i].where = n->words->where[i];
+	}
+}
+
+static void look_at_rest(struct session *s, struct snapshot *n)
+{
+	struct snapshot_words *w = words_of(n);
+	struct summary *sum = &n->summary;
+
+	sum->n_waits = w ? waits_rest(s, sum, w->places, SUMMARY_MAX_WAITS) : 0;
+	for (uint32_t i = 0; i < sum->n_waits; i++)
+		w->waits[i] = (struct summary_wait){
+			.count = w->places[i].count,
+			.threads = w->places[i].threads,
+			.where = w->places[i].where,
+			.on = w->places[i].on,
+		};
+	sum->waits = sum->n_waits ? w->waits : NULL;
+}
+
+static void look_at_waits(struct session *s, struct snapshot *n)
+{
+	struct summary *sum = &n->summary;
+
+	if (!s->insight)
+		return;
+	waits_look(s);
+	look_where(s, n);
+	look_at_rest(s, n);
+	sum->held = loops_held(s, &sum->held_ns);
+	if (!sum->held)
+		sum->held_ns = 0;
 }
 
 /* --- listeners and processes */
@@ -192,6 +255,9 @@ static void look_at_tracer(struct session *s, struct snapshot *n, struct stats *
 	}
 	add_feature(n, "insight", insight_interpreters(s));
 	add_feature(n, "routes", insight_routes(s));
+	add_feature(n, "errors", feature_errors(s));
+	add_feature(n, "loop", feature_loop(s));
+	add_feature(n, "gc", feature_gc(s));
 	lost = c->lost < k.dropped ? c->lost : k.dropped;
 	sum->tracer.events = k.events;
 	sum->tracer.dropped = k.dropped + k.missed;
@@ -234,11 +300,14 @@ struct summary *session_summary_of(struct session *s, struct stats *own)
 	struct snapshot *n = s->snapshot;
 	struct summary *sum = &n->summary;
 	struct open_walk walk = {n, 0};
+	struct snapshot_words *words = n->words;
 	struct stats *st;
 
 	session_census(s);
 	s->now = walk.now = session_now();
+	loops_tell(s);
 	memset(n, 0, sizeof(*n));
+	n->words = words;
 	s->total->to = s->now;
 	st = own ? own : s->window ? window_merge(s) : s->total;
 	if (!st || stats_fold_routes(st))
@@ -255,6 +324,7 @@ struct summary *session_summary_of(struct session *s, struct stats *own)
 	}
 	sum->open = n->open;
 	tracer_visit_open(s->tracer, note_open, &walk);
+	look_at_waits(s, n);
 	look_at_processes(s, n);
 	deploys_serving(s);
 	deploys_fill(s, sum);

@@ -50,9 +50,32 @@ static void touch_head(const struct event *e)
 	case RS_EV_LISTEN:
 		touch(e->listen, sizeof(*e->listen));
 		break;
+	case RS_EV_STALL:
+		touch(e->stall, sizeof(*e->stall));
+		REQUIRE(e->stall->start <= e->h->ts);
+		break;
+	case RS_EV_PAUSE:
+		touch(e->pause, sizeof(*e->pause));
+		REQUIRE(e->pause->start <= e->h->ts);
+		break;
+	case RS_EV_LOGGED:
+		touch(e->logged, sizeof(*e->logged));
+		REQUIRE(e->error == &e->logged->error);
+		break;
 	default:
 		REQUIRE(!"a type that is known");
 	}
+}
+
+static void check_error(const struct event *e)
+{
+	if (!e->error)
+		return;
+	REQUIRE(e->h->type == RS_EV_LOGGED ||
+		(e->h->type == RS_EV_OUT && e->h->flags & RS_F_ERROR));
+	touch(e->error, sizeof(*e->error));
+	REQUIRE(e->error->n_frames <= RS_MAX_FRAMES && e->error->n_frames <= e->error->depth);
+	REQUIRE(strlen(e->error->name) < RS_TYPE_NAME);
 }
 
 static void check(const struct event *e)
@@ -60,6 +83,7 @@ static void check(const struct event *e)
 	uint64_t at = 0;
 
 	touch_head(e);
+	check_error(e);
 	REQUIRE(e->n_arrivals <= RS_MAX_ARRIVALS && e->n_pieces <= RS_MAX_PIECES);
 	touch(e->arrivals, e->n_arrivals * sizeof(*e->arrivals));
 	for (uint32_t i = 0; i < e->n_pieces; i++) {

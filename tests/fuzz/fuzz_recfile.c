@@ -40,9 +40,9 @@ static void check(const struct request *r)
 }
 
 /* The first lines only: what they print does not depend on how many there were. */
-static void print(struct ctx *c, const struct request *r, uint64_t now)
+static void print(struct ctx *c, const struct request *r, uint64_t now, const char *where)
 {
-	struct trace_context t = {.host = "h", .target = "t", .now = now};
+	struct trace_context t = {.host = "h", .target = "t", .now = now, .where = where};
 	struct term_options o = {.columns = 120};
 
 	if (c->lines++ > 50)
@@ -63,7 +63,7 @@ static void on_end(void *ctx, const struct request *r)
 	check(r);
 	MUST(r->end != REQ_OPEN);
 	MUST(!stats_end(c->stats, r));
-	print(c, r, r->ended);
+	print(c, r, r->ended, NULL);
 }
 
 static void on_retract(void *ctx, const struct request *r)
@@ -71,11 +71,30 @@ static void on_retract(void *ctx, const struct request *r)
 	stats_retract(((struct ctx *)ctx)->stats, r);
 }
 
-static void on_stuck(void *ctx, const struct request *r, uint64_t now)
+static void on_stuck(void *ctx, const struct request *r, uint64_t now, const char *where)
 {
 	check(r);
 	MUST(r->end == REQ_OPEN);
-	print(ctx, r, now);
+	print(ctx, r, now, where);
+}
+
+static void on_stall(void *ctx, const struct stall *stall)
+{
+	MUST(stall->site && stall->start <= stall->end);
+	MUST(!stats_stall(((struct ctx *)ctx)->stats, stall));
+}
+
+static void on_background(void *ctx, const struct site *site, uint64_t now)
+{
+	(void)now;
+	MUST(site);
+	MUST(!stats_background(((struct ctx *)ctx)->stats, site));
+}
+
+static void on_loop(void *ctx, const struct loop_time *delta, uint64_t now)
+{
+	(void)now;
+	stats_loop(((struct ctx *)ctx)->stats, delta);
 }
 
 static void on_state(void *ctx, const struct summary *s)
@@ -85,6 +104,9 @@ static void on_state(void *ctx, const struct summary *s)
 	MUST(s->n_open <= SUMMARY_MAX_OPEN);
 	for (uint32_t i = 0; i < s->n_open; i++)
 		check(s->open[i].request);
+	MUST(s->n_waits <= SUMMARY_MAX_WAITS);
+	for (uint32_t i = 0; i < s->n_waits; i++)
+		MUST(s->waits[i].where && s->waits[i].on);
 	kept_summary_set(c->kept, s);
 }
 
@@ -109,14 +131,25 @@ static void read_it(const void *p, size_t n)
 {
 	struct ctx c = {
 		.stats = stats_new(), .kept = kept_summary_new(), .null = fopen("/dev/null", "w")};
-	const struct recfile_sink sink = {&c, on_begin, on_end, on_retract, on_stuck, on_state};
+	const struct recfile_sink sink = {
+		.ctx = &c,
+		.begin = on_begin,
+		.end = on_end,
+		.retract = on_retract,
+		.stuck = on_stuck,
+		.stall = on_stall,
+		.background = on_background,
+		.loop = on_loop,
+		.state = on_state,
+	};
 	struct router *router = router_new(50);
+	struct sites *sites = sites_new();
 	struct recfile_damage damage;
 	struct recfile_info info;
 	int err;
 
-	MUST(c.stats && c.kept && c.null && router);
-	err = recfile_read(p, n, router, &sink, &info, &damage);
+	MUST(c.stats && c.kept && c.null && router && sites);
+	err = recfile_read(p, n, router, sites, &sink, &info, &damage);
 	MUST(!err || damage.damaged);
 	MUST(!damage.damaged ||
 	     (memchr(damage.text, 0, sizeof(damage.text)) && damage.offset <= n));
@@ -125,6 +158,7 @@ static void read_it(const void *p, size_t n)
 	stats_free(c.stats);
 	kept_summary_free(c.kept);
 	router_free(router);
+	sites_free(sites);
 }
 
 /* --- a file around a payload */

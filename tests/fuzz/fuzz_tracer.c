@@ -113,7 +113,24 @@ static void took_end(void *ctx, const struct request *r)
 	REQUIRE(!r->status_seen || (r->status >= 101 && r->status <= 999));
 	REQUIRE(r->http.path_len < HTTP1_PATH_MAX && !r->http.path[r->http.path_len]);
 	check_phases(r);
+	REQUIRE(r->gil_wait == r->id); /* annotated */
 	f->ended++;
+}
+
+static void took_error(void *ctx, struct request *r, const struct rs_error *error)
+{
+	(void)ctx;
+	REQUIRE(!r->end && r->status_seen && r->status >= 400 && r->status <= 599);
+	REQUIRE(error->n_frames <= RS_MAX_FRAMES && strlen(error->name) < RS_TYPE_NAME);
+	REQUIRE(!r->gc); /* once */
+	r->gc = 1;
+}
+
+static void took_annotate(void *ctx, struct request *r)
+{
+	(void)ctx;
+	REQUIRE(r->end && !r->gil_wait);
+	r->gil_wait = r->id;
 }
 
 static void took_retract(void *ctx, const struct request *r)
@@ -204,6 +221,7 @@ static void raw(struct fuzz *f, struct stream_conn *c)
 
 	h.type = byte(f) % (RS_EV_TYPES + 1);
 	h.flags = byte(f);
+	h.flags |= h.flags << 2 & RS_F_ERROR;
 	data = bytes(f, &n);
 	memcpy(record, &h, sizeof(h));
 	memcpy((uint8_t *)record + sizeof(h), data, n);
@@ -233,7 +251,8 @@ static void write_some(struct fuzz *f, struct stream_conn *c)
 {
 	uint32_t n, gap = byte(f) % 8 ? 0 : 1u << byte(f) % 16;
 	const uint8_t *data = bytes(f, &n);
-	uint8_t *all;
+	static const struct rs_error error = {.depth = 2, .n_frames = 1, .name = "ValueError"};
+	uint8_t *all, took;
 
 	if (!(n + gap))
 		return;
@@ -241,7 +260,8 @@ static void write_some(struct fuzz *f, struct stream_conn *c)
 	REQUIRE(all);
 	memcpy(all, data, n / 2 + n % 2);
 	memcpy(all + n / 2 + n % 2 + gap, data + n / 2 + n % 2, n / 2);
-	stream_write(&f->stream, c, f->now, f->now + byte(f), all, n + gap);
+	took = byte(f);
+	put_write(&f->stream, c, f->now, f->now + took, all, n + gap, took % 4 == 3 ? &error : NULL);
 	free(all);
 	emit(f);
 }
@@ -323,7 +343,12 @@ static void step(struct fuzz *f)
 
 static void begin(struct fuzz *f, const uint8_t *data, size_t size)
 {
-	struct request_sink sink = {.ctx = f, .begin = took_begin, .end = took_end, .retract = took_retract};
+	struct request_sink sink = {.ctx = f,
+				    .begin = took_begin,
+				    .end = took_end,
+				    .retract = took_retract,
+				    .error = took_error,
+				    .annotate = took_annotate};
 	struct tracer_options o = {.max_conns = CONNS - 1, .max_open = MAX_OPEN};
 
 	*f = (struct fuzz){.p = data, .end = data + size, .now = 1000};

@@ -44,6 +44,35 @@ static void random_stamps(struct random *r, struct request *q)
 	}
 }
 
+static const struct site *random_site(struct sample *x, struct random *r, bool stall)
+{
+	static const char *const types[] = {"ValueError", "shop.db.Gone", "", "E\xff\x1b[31m"};
+	static const char *const kinds[] = {"cpu", "syscall", "gil", "gc", "unknown"};
+	static const char *const wheres[] = {"a.py:1 f",	"b.py:2 C.g", "",
+					     "\xe2\x80\xae|\n", "\\x41",      "\xc3\xa9.py:3",
+					     "%s.py:4 h",	"<b>&\"'"};
+	char lots[600];
+	uint32_t i = random_below(r, 10);
+
+	memset(lots, i == 9 ? 0xf0 : 'x', sizeof(lots) - 1);
+	lots[sizeof(lots) - 1] = '\0';
+	return sites_get(x->sites, stall ? kinds[random_below(r, 5)] : types[random_below(r, 4)],
+			 i < 8 ? wheres[i] : lots, random_chance(r, 30) ? wheres[i % 8] : NULL);
+}
+
+/* What the interpreter told of a request. */
+static void random_insight(struct sample *x, struct random *r, struct request *q)
+{
+	if (random_chance(r, 40))
+		q->error = random_site(x, r, false);
+	if (random_chance(r, 20)) {
+		q->stall.site = random_site(x, r, true);
+		q->stall.ns = duration(r);
+	}
+	if (random_chance(r, 3))
+		q->route = NULL;
+}
+
 static void random_request(struct sample *x, struct random *r)
 {
 	static const char *const methods[] = {"GET", "POST", "BREW", "HEAD"};
@@ -59,7 +88,80 @@ static void random_request(struct sample *x, struct random *r)
 	q.route = random_chance(r, 5)
 			  ? router_get(x->router, 0)
 			  : router_match(x->router, method, q.http.path, q.http.path_len);
+	random_insight(x, r, &q);
 	sample_end(x, &q, end, status);
+}
+
+/* More places than there is room for. */
+static void random_many_errors(struct sample *x, struct random *r)
+{
+	uint32_t n = random_chance(r, 3) ? 2 * STATS_MAX_ERRORS : 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct request q = sample_request(x, "GET", "/many", 100, 0, 0, 0);
+		char where[32];
+
+		snprintf(where, sizeof(where), "many.py:%u f", i);
+		q.error = sites_get(x->sites, "KeyError", where, "");
+		if (i % 2)
+			q.route = NULL;
+		sample_end(x, &q, REQ_OK, 500);
+		if (stats_background(x->s.stats, q.error))
+			abort();
+	}
+}
+
+static void random_loop(struct sample *x, struct random *r)
+{
+	struct loop_time t = {.watched = 1 + duration(r), .gil_known = random_chance(r, 70)};
+	uint32_t n = random_chance(r, 3) ? 2 * STATS_MAX_STALLS : random_below(r, 4);
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t ns = duration(r);
+		struct stall stall = {SAMPLE_FROM, SAMPLE_FROM + ns, 100, 100, NULL, NULL};
+		char detail[16];
+
+		snprintf(detail, sizeof(detail), "%u", i);
+		stall.site = n > 4 ? sites_get(x->sites, "syscall", "", detail)
+				   : random_site(x, r, true);
+		if (random_chance(r, 50))
+			stall.route = router_match(x->router, "GET", "/stalls", 7);
+		if (stats_stall(x->s.stats, &stall))
+			abort();
+	}
+	t.busy = t.watched / (1 + random_below(r, 4));
+	t.gil = t.gil_known ? t.busy / 2 : 0;
+	t.gil_waits = t.gil_known ? random_below(r, 100) : 0;
+	t.gc_known = random_chance(r, 50);
+	t.gc = t.gc_known ? t.busy / 3 : 0;
+	t.gc_runs = t.gc_known ? random_below(r, 100) : 0;
+	if (random_chance(r, 70))
+		stats_loop(x->s.stats, &t);
+	if (random_chance(r, 50) && stats_background(x->s.stats, random_site(x, r, false)))
+		abort();
+	if (random_chance(r, 20)) {
+		x->s.held = random_site(x, r, true);
+		x->s.held_ns = duration(r);
+	}
+}
+
+static void random_waits(struct sample *x, struct random *r)
+{
+	uint64_t count = 100;
+
+	x->s.n_waits = random_below(r, 4);
+	for (uint32_t i = 0; i < x->s.n_waits; i++) {
+		const struct site *site = random_site(x, r, false);
+
+		count -= 1 + random_below(r, 30);
+		x->waits[i] = (struct summary_wait){.count = count,
+						    .threads = random_chance(r, 30),
+						    .where = site->where,
+						    .on = site->detail};
+	}
+	for (uint32_t i = 0; i < x->s.n_open; i++)
+		if (random_chance(r, 30))
+			x->open[i].where = random_site(x, r, false)->where;
 }
 
 static void random_open(struct sample *x, struct random *r)
@@ -156,7 +258,10 @@ void random_summary(struct sample *x, struct random *r)
 
 	for (uint32_t i = 0; i < n; i++)
 		random_request(x, r);
+	random_many_errors(x, r);
+	random_loop(x, r);
 	random_open(x, r);
+	random_waits(x, r);
 	random_workers(x, r);
 	random_host(x, r);
 	random_tracer(x, r);

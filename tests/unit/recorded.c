@@ -34,9 +34,12 @@ const struct trace_context side_context = {.host = "h", .target = "t"};
 
 void side_init(struct side *s, struct router *router)
 {
-	*s = (struct side){.router = router, .stats = stats_new(), .kept = kept_summary_new()};
+	*s = (struct side){.router = router,
+			   .sites = sites_new(),
+			   .stats = stats_new(),
+			   .kept = kept_summary_new()};
 	s->f = open_memstream(&s->text, &s->size);
-	assert_true(s->stats && s->kept && s->f);
+	assert_true(s->sites && s->stats && s->kept && s->f);
 }
 
 void side_free(struct side *s)
@@ -44,6 +47,7 @@ void side_free(struct side *s)
 	fclose(s->f);
 	free(s->text);
 	stats_free(s->stats);
+	sites_free(s->sites);
 	kept_summary_free(s->kept);
 }
 
@@ -73,14 +77,41 @@ void side_retract(void *ctx, const struct request *r)
 	stats_retract(s->stats, r);
 }
 
-void side_stuck(void *ctx, const struct request *r, uint64_t now)
+void side_stuck(void *ctx, const struct request *r, uint64_t now, const char *where)
 {
 	struct side *s = ctx;
 	struct trace_context c = side_context;
 
 	s->stuck++;
 	c.now = now;
+	c.where = where;
 	sink_trace_json(s->f, &c, r);
+}
+
+void side_stall(void *ctx, const struct stall *stall)
+{
+	struct side *s = ctx;
+
+	s->stalls++;
+	assert_int_equal(stats_stall(s->stats, stall), 0);
+}
+
+void side_background(void *ctx, const struct site *site, uint64_t now)
+{
+	struct side *s = ctx;
+
+	(void)now;
+	s->backgrounds++;
+	assert_int_equal(stats_background(s->stats, site), 0);
+}
+
+void side_loop(void *ctx, const struct loop_time *delta, uint64_t now)
+{
+	struct side *s = ctx;
+
+	(void)now;
+	s->loops++;
+	stats_loop(s->stats, delta);
 }
 
 void side_state(void *ctx, const struct summary *sum)
@@ -94,10 +125,19 @@ void side_state(void *ctx, const struct summary *sum)
 int side_read(struct side *s, const void *p, size_t n, struct recfile_info *info,
 	      struct recfile_damage *damage)
 {
-	const struct recfile_sink sink = {s,	      side_begin, side_end, side_retract,
-					  side_stuck, side_state};
+	const struct recfile_sink sink = {
+		.ctx = s,
+		.begin = side_begin,
+		.end = side_end,
+		.retract = side_retract,
+		.stuck = side_stuck,
+		.stall = side_stall,
+		.background = side_background,
+		.loop = side_loop,
+		.state = side_state,
+	};
 
-	return recfile_read(p, n, s->router, &sink, info, damage);
+	return recfile_read(p, n, s->router, s->sites, &sink, info, damage);
 }
 
 char *json_of(const struct summary *s)

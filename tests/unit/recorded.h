@@ -24,12 +24,13 @@ void file_take(struct file *f, struct recfile_writer *w);
 /* The statistics, and the text of every line of a trace. */
 struct side {
 	struct router *router;
+	struct sites *sites;
 	struct stats *stats;
 	char *text;
 	size_t size;
 	FILE *f;
 	struct kept_summary *kept;
-	unsigned begun, ended, retracted, stuck, states;
+	unsigned begun, ended, retracted, stuck, stalls, backgrounds, loops, states;
 	uint64_t last_id;
 };
 
@@ -42,7 +43,10 @@ void side_free(struct side *s);
 void side_begin(void *ctx, const struct request *r);
 void side_end(void *ctx, const struct request *r);
 void side_retract(void *ctx, const struct request *r);
-void side_stuck(void *ctx, const struct request *r, uint64_t now);
+void side_stuck(void *ctx, const struct request *r, uint64_t now, const char *where);
+void side_stall(void *ctx, const struct stall *stall);
+void side_background(void *ctx, const struct site *site, uint64_t now);
+void side_loop(void *ctx, const struct loop_time *delta, uint64_t now);
 void side_state(void *ctx, const struct summary *sum);
 /* recfile_read() into it. */
 int side_read(struct side *s, const void *p, size_t n, struct recfile_info *info,

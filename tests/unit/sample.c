@@ -14,6 +14,7 @@ struct sample *sample_new(void)
 	if (!x)
 		abort();
 	x->router = router_new(64);
+	x->sites = sites_new();
 	x->pids[0] = 4711;
 	x->ports[0] = 8000;
 	x->listeners[0] = (struct summary_listener){.address = "127.0.0.1:8000"};
@@ -37,12 +38,13 @@ struct sample *sample_new(void)
 		.now = SAMPLE_FROM + 10 * SEC,
 		.stats = stats_new(),
 		.open = x->open,
+		.waits = x->waits,
 		.listeners = x->listeners,
 		.n_listeners = 1,
 		.tracer = {.events = 100, .features = x->features, .n_features = 1},
 	};
 	saturation_unknown(&x->s.saturation);
-	if (!x->router || !x->s.stats)
+	if (!x->router || !x->sites || !x->s.stats)
 		abort();
 	return x;
 }
@@ -51,6 +53,7 @@ void sample_free(struct sample *x)
 {
 	stats_free(x->s.stats);
 	router_free(x->router);
+	sites_free(x->sites);
 	free(x);
 }
 
@@ -105,6 +108,35 @@ void sample_ok(struct sample *x, unsigned n, const char *path, unsigned status, 
 
 		sample_end(x, &r, REQ_OK, status);
 	}
+}
+
+void sample_failed(struct sample *x, unsigned n, const char *path, const char *where)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct request r = sample_request(x, "GET", path, 4711, 100000, MS, 100000);
+
+		r.error = sites_get(x->sites, "ValueError", where, "");
+		sample_end(x, &r, REQ_OK, 500);
+	}
+}
+
+void sample_stalls(struct sample *x, unsigned n, const char *kind, const char *where,
+		   const char *detail, uint64_t ns)
+{
+	struct stall stall = {SAMPLE_FROM, SAMPLE_FROM + ns, 4711, 4711, NULL, NULL};
+	struct loop_time time = {.watched = 10 * SEC, .busy = ns * n};
+
+	stall.site = sites_get(x->sites, kind, where, detail);
+	for (unsigned i = 0; i < n; i++) {
+		struct request r = sample_request(x, "GET", "/waits", 4711, ns / 2, MS, 100000);
+
+		if (stats_stall(x->s.stats, &stall))
+			abort();
+		r.stall.site = stall.site;
+		r.stall.ns = ns / 2;
+		sample_end(x, &r, REQ_OK, 200);
+	}
+	stats_loop(x->s.stats, &time);
 }
 
 struct request *sample_open(struct sample *x, const char *path, uint32_t pid, uint64_t age,

@@ -16,6 +16,7 @@
 struct sample {
 	struct summary s;
 	struct router *router;
+	struct sites *sites;
 	uint64_t next_id;
 	uint32_t pids[8];
 	uint16_t ports[2];
@@ -25,6 +26,7 @@ struct sample {
 	struct summary_listener listeners[2];
 	struct summary_generation generations[2];
 	struct summary_feature features[2];
+	struct summary_wait waits[4];
 };
 
 struct sample *sample_new(void); /* alive, listening on 127.0.0.1:8000, no request */
@@ -36,6 +38,12 @@ struct request sample_request(struct sample *x, const char *method, const char *
 void sample_end(struct sample *x, struct request *r, enum request_end end, unsigned status);
 /* Both, n times. */
 void sample_ok(struct sample *x, unsigned n, const char *path, unsigned status, uint64_t app);
+/* Both, n times, of GET path, 500, while ValueError was handled that was raised at `where`. */
+void sample_failed(struct sample *x, unsigned n, const char *path, const char *where);
+/* A loop was held up n times for so long, ns; each time that let one request wait for half of it.
+ */
+void sample_stalls(struct sample *x, unsigned n, const char *kind, const char *where,
+		   const char *detail, uint64_t ns);
 /* An open one; NULL path: not read yet. Call in the order of age, oldest first. */
 struct request *sample_open(struct sample *x, const char *path, uint32_t pid, uint64_t age,
 			    enum request_phase phase);

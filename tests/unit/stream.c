@@ -151,12 +151,12 @@ void stream_in(struct stream *s, struct stream_conn *c, uint64_t arrived, uint64
 	stream_read(s, c, read, text, strlen(text));
 }
 
-void stream_write(struct stream *s, struct stream_conn *c, uint64_t entry, uint64_t exit,
-		  const void *data, uint32_t n)
+static void put_write(struct stream *s, struct stream_conn *c, uint64_t entry, uint64_t exit,
+		      const void *data, uint32_t n, const struct rs_error *error)
 {
 	uint8_t buf[sizeof(struct rs_ev_data) + 16384] __attribute__((aligned(8))) = {};
 	struct rs_ev_data e = {
-		.h = head(c, RS_EV_OUT, entry, RS_F_NONBLOCK),
+		.h = head(c, RS_EV_OUT, entry, RS_F_NONBLOCK | (error ? RS_F_ERROR : 0)),
 		.exit = exit,
 		.pos = c->out_pos,
 		.len = n,
@@ -165,9 +165,24 @@ void stream_write(struct stream *s, struct stream_conn *c, uint64_t entry, uint6
 	size_t size = sizeof(e);
 
 	c->out_pos += n;
+	if (error)
+		memcpy(buf + size, error, sizeof(*error));
+	size += error ? sizeof(*error) : 0;
 	size += put_pieces(buf + size, data, n, starts ? s->snap_head : s->snap_out, &e.n_pieces);
 	memcpy(buf, &e, sizeof(e));
 	add(s, buf, size);
+}
+
+void stream_write(struct stream *s, struct stream_conn *c, uint64_t entry, uint64_t exit,
+		  const void *data, uint32_t n)
+{
+	put_write(s, c, entry, exit, data, n, NULL);
+}
+
+void stream_write_error(struct stream *s, struct stream_conn *c, uint64_t entry, const char *text,
+			const struct rs_error *error)
+{
+	put_write(s, c, entry, entry + 10, text, strlen(text), error);
 }
 
 void stream_out(struct stream *s, struct stream_conn *c, uint64_t ts, const char *text)
@@ -248,10 +263,33 @@ static void on_retract(void *ctx, const struct request *r)
 	h->retracted++;
 }
 
+static void on_error(void *ctx, struct request *r, const struct rs_error *error)
+{
+	struct harness *h = ctx;
+
+	h->errors++;
+	h->error = *error;
+	h->error_request = r->id;
+}
+
+static void on_annotate(void *ctx, struct request *r)
+{
+	struct harness *h = ctx;
+
+	assert(h->n_ended == h->annotated);
+	h->annotated++;
+	r->gc = r->id; /* so that a test sees it at the end */
+}
+
 void harness_init(struct harness *h)
 {
 	struct tracer_options o = {.max_conns = 64, .max_open = 64};
-	struct request_sink sink = {.ctx = h, .begin = on_begin, .end = on_end, .retract = on_retract};
+	struct request_sink sink = {.ctx = h,
+				    .begin = on_begin,
+				    .end = on_end,
+				    .retract = on_retract,
+				    .error = on_error,
+				    .annotate = on_annotate};
 
 	memset(h, 0, sizeof(*h));
 	h->router = router_new(100);

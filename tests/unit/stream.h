@@ -53,6 +53,9 @@ void stream_in(struct stream *s, struct stream_conn *c, uint64_t arrived, uint64
 /* A write of n bytes, between entry and exit; one buffer. */
 void stream_write(struct stream *s, struct stream_conn *c, uint64_t entry, uint64_t exit,
 		  const void *data, uint32_t n);
+/* The same while an exception is handled. */
+void stream_write_error(struct stream *s, struct stream_conn *c, uint64_t entry, const char *text,
+			const struct rs_error *error);
 void stream_out(struct stream *s, struct stream_conn *c, uint64_t ts, const char *text);
 void stream_eof(struct stream *s, struct stream_conn *c, uint64_t ts);
 void stream_close(struct stream *s, struct stream_conn *c, uint64_t ts, bool by_server, bool reset);
@@ -69,6 +72,10 @@ struct harness {
 	struct request ended[256];
 	uint32_t n_ended;
 	int64_t begun, retracted;
+	uint32_t errors; /* that were told */
+	struct rs_error error; /* the last of them, and whose it is */
+	uint64_t error_request;
+	uint64_t annotated; /* requests, each before its end */
 };
 void harness_init(struct harness *h);
 void harness_free(struct harness *h);

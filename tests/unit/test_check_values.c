@@ -36,6 +36,8 @@ static void hold(struct sample *x, double max_unknown, const char *ini)
 	struct verdict_rules rules;
 	struct check_error error;
 
+	check_report_free(&report); /* of the one before */
+	check_file_free(&file);
 	verdict_rules_default(&rules);
 	rules.max_unknown = max_unknown;
 	verdict_decide(&x->s, &rules);
@@ -112,6 +114,31 @@ static void values_of_all(void **state)
 	assert_value(0, CHECK_OPEN, 2);
 	assert_value(0, CHECK_OPEN_AGE, 3e9);
 	assert_false(measure(0, CHECK_LOOP_STALL)->known);
+	assert_false(measure(0, CHECK_LOOP_BUSY)->known);
+}
+
+static void values_of_the_loop(void **state)
+{
+	struct sample *x = *state;
+	struct loop_time time = {.watched = 30 * SEC, .busy = 9 * SEC};
+
+	stats_loop(x->s.stats, &time);
+	hold(x, 1, "[a]\ncritical = loop_stall < 500ms\n");
+	assert_value(0, CHECK_LOOP_STALL, 0);
+	assert_int_equal(report.state, CHECK_OK);
+	assert_value(0, CHECK_LOOP_BUSY, 0.3);
+	sample_stalls(x, 2, "cpu", "a.py:1 f", "", 300 * MS);
+	sample_stalls(x, 1, "syscall", "b.py:2 g", "read", 400 * MS);
+	hold(x, 1, "[a]\nroute = /none\ncritical = loop_stall < 500ms\n");
+	assert_value(0, CHECK_LOOP_STALL, 400e6);
+	x->s.held = sites_get(x->sites, "cpu", "c.py:3 h", NULL);
+	x->s.held_ns = 2 * SEC;
+	hold(x, 1, "[a]\ncritical = loop_stall < 500ms\n");
+	assert_value(0, CHECK_LOOP_STALL, 2e9);
+	assert_int_equal(report.state, CHECK_CRITICAL);
+	x->s.stats->stalls_rest = 1;
+	hold(x, 1, "[a]\ncritical = loop_stall < 500ms\n");
+	assert_true(measure(0, CHECK_LOOP_STALL)->at_least);
 }
 
 static void values_of_routes(void **state)
@@ -162,6 +189,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(values_of_all),
+		TEST(values_of_the_loop),
 		TEST(values_of_routes),
 		TEST(a_failure_counts_once),
 	};

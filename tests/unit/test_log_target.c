@@ -16,6 +16,7 @@
 #include "../../user/log_target.c"
 #include "../../user/log_file.c"
 #include "../../user/log_socket.c"
+#include "../../user/safe_open.c"
 
 struct place {
 	char dir[64];

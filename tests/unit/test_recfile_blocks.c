@@ -17,6 +17,7 @@
 #include <cmocka.h>
 #include <zlib.h>
 
+#include "recfile_v1.h"
 #include "recorded.h"
 #include "sample.h"
 #include "traffic.h"
@@ -132,7 +133,7 @@ static void test_flipped(void **state)
 static void test_foreign(void **state)
 {
 	struct recfile_damage damage;
-	uint8_t head[RECFILE_HEAD_SIZE] = "\x89RSREC\r\n\x02";
+	uint8_t head[RECFILE_HEAD_SIZE] = "\x89RSREC\r\n\x03";
 	int err;
 
 	(void)state;
@@ -144,7 +145,31 @@ static void test_foreign(void **state)
 	assert_string_equal(damage.text, "it is no recording: it begins with \"PK\\x03\\x04 no \"");
 	read_some(head, sizeof(head), &damage, &err);
 	assert_int_equal(err, -EINVAL);
-	assert_string_equal(damage.text, "its format is version 2, this reqscope reads version 1");
+	assert_string_equal(damage.text, "its format is version 3, this reqscope reads versions 1 to 2");
+}
+
+/* Of what it did not tell nothing is known; it is not nothing. */
+static void test_older(void **state)
+{
+	struct router *router = router_new(10);
+	struct recfile_damage damage;
+	struct recfile_info info;
+	const struct summary *sum;
+	struct side s;
+
+	(void)state;
+	side_init(&s, router);
+	assert_int_equal(side_read(&s, recfile_v1, sizeof(recfile_v1), &info, &damage), 0);
+	assert_false(damage.damaged);
+	assert_int_equal(info.version, 1);
+	assert_true(s.ended == 1 && s.stuck == 1 && s.states == 1);
+	assert_true(!s.stalls && !s.backgrounds && !s.loops && !s.stats->loop.watched);
+	assert_true(!s.stats->n_stalls && !s.stats->background.n);
+	assert_int_equal(s.stats->status.class[5], 1);
+	sum = kept_summary_get(s.kept);
+	assert_true(sum->n_open == 1 && !sum->open[0].where && !sum->held && !sum->n_waits);
+	side_free(&s);
+	router_free(router);
 }
 
 /* Heads that fit their checksum and claim what cannot be. */
@@ -383,7 +408,8 @@ static void test_shift(void **state)
 	struct request r = sample_request(x, "GET", "/a", 5, 10, 20, 30);
 	struct recfile_sink sink = {.ctx = &r, .end = shifted};
 	struct router *router = router_new(10);
-	struct recfile_reader *reader = recfile_reader_new(router);
+	struct sites *sites = sites_new();
+	struct recfile_reader *reader = recfile_reader_new(router, sites);
 	struct recfile_damage damage;
 	struct recfile_block head;
 	struct file f = {};
@@ -398,6 +424,7 @@ static void test_shift(void **state)
 					      1000, &sink, &damage),
 			 0);
 	recfile_reader_free(reader);
+	sites_free(sites);
 	router_free(router);
 	free(f.p);
 	recfile_writer_free(w);
@@ -442,6 +469,7 @@ int main(void)
 		cmocka_unit_test(test_truncated),
 		cmocka_unit_test(test_flipped),
 		cmocka_unit_test(test_foreign),
+		cmocka_unit_test(test_older),
 		cmocka_unit_test(test_forged),
 		cmocka_unit_test(test_across_blocks),
 		cmocka_unit_test(test_many),

@@ -39,6 +39,7 @@ static struct seen through_a_file(const struct summary *s)
 	const struct recfile_head head = {.run = 1};
 	struct recfile_writer *w = recfile_writer_new(0);
 	struct router *router = router_new(10);
+	struct sites *sites = sites_new();
 	struct seen seen = {};
 	const struct recfile_sink sink = {.ctx = &seen, .state = on_state};
 	struct recfile_damage damage;
@@ -49,9 +50,10 @@ static struct seen through_a_file(const struct summary *s)
 	recfile_set_head(w, &head);
 	recfile_state(w, s);
 	assert_int_equal(recfile_take(w, &bytes, &n), 0);
-	assert_int_equal(recfile_read(bytes, n, router, &sink, &info, &damage), 0);
+	assert_int_equal(recfile_read(bytes, n, router, sites, &sink, &info, &damage), 0);
 	assert_int_equal(damage.damaged, !seen.n);
 	router_free(router);
+	sites_free(sites);
 	recfile_writer_free(w);
 	return seen;
 }

@@ -95,7 +95,8 @@ static void test_empty(void **state)
 	static const char *const members[] = {
 		"schema", "host",    "target", "window", "verdict", "requests",	 "status",
 		"codes",  "latency", "cache",  "auth",	 "routes",  "open",
-		"workers", "listeners", "saturation", "deploys", "tracer"};
+		"workers", "listeners", "saturation", "deploys", "tracer",
+		"errors", "background_errors", "loop", "waits"};
 	cJSON *j = parse(*state);
 
 	for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++)

@@ -217,6 +217,21 @@ static void retracted(void *ctx, const struct request *r)
 	stats_retract(w->window, r);
 }
 
+static void stalled(void *ctx, const struct stall *stall)
+{
+	stats_stall(((struct watch *)ctx)->window, stall);
+}
+
+static void background(void *ctx, const struct site *site)
+{
+	stats_background(((struct watch *)ctx)->window, site);
+}
+
+static void looped(void *ctx, const struct loop_time *delta)
+{
+	stats_loop(((struct watch *)ctx)->window, delta);
+}
+
 static struct before counts_of(const struct summary *s)
 {
 	const struct ledger *l = &s->stats->ledger;
@@ -301,6 +316,9 @@ static int open_session(struct watch *w)
 		.began = began,
 		.ended = ended,
 		.retracted = retracted,
+		.stalled = stalled,
+		.background = background,
+		.looped = looped,
 		.tick = w->o->every ? tick : NULL,
 		.tick_ns = w->o->every < MAX_TICK_NS ? w->o->every : MAX_TICK_NS,
 		.input_fd = -1,
@@ -346,10 +364,11 @@ static enum check_state watch(struct watch *w)
 
 /* --- a recording */
 
-static int read_recording(struct watch *w, struct router *router, struct replay **recording)
+static int read_recording(struct watch *w, struct router *router, struct sites *sites,
+			  struct replay **recording)
 {
 	static const struct replay_callbacks none = {};
-	int code = replay_open(recording, w->o->args[0], w->o, router);
+	int code = replay_open(recording, w->o->args[0], w->o, router, sites);
 
 	if (!code)
 		code = replay_run(*recording, &none);
@@ -359,15 +378,19 @@ static int read_recording(struct watch *w, struct router *router, struct replay 
 static enum check_state replay(struct watch *w)
 {
 	struct router *router = router_new(REPLAY_MAX_ROUTES);
+	struct sites *sites = sites_new();
 	struct replay *recording = NULL;
 	const struct summary *sum = NULL;
 	struct heard heard;
 	int code;
 
-	if (!router)
+	if (!router || !sites) {
+		router_free(router);
+		sites_free(sites);
 		return no_memory(w);
+	}
 	listen_in(&heard);
-	code = read_recording(w, router, &recording);
+	code = read_recording(w, router, sites, &recording);
 	listen_no_more(&heard);
 	if (code) {
 		w->state = tell(w, &heard, CHECK_UNKNOWN);
@@ -382,6 +405,7 @@ static enum check_state replay(struct watch *w)
 	free(heard.text);
 	replay_close(recording);
 	router_free(router);
+	sites_free(sites);
 	return output_close(&w->out) ? CHECK_UNKNOWN : w->state;
 }
 
@@ -399,9 +423,9 @@ static const char *contradiction(const struct options *o)
 		return "a recording has its own target and time: no --every, -d, -p, --port, "
 		       "--unit, --cgroup "
 		       "or --wait with it (--from and --to choose a part)";
-	if (o->n_args && (o->log.to || o->routes_file || o->insight))
-		return "what a recording holds was settled when it was made: no --log, --routes or "
-		       "--insight with it";
+	if (o->n_args && (o->log.to || o->routes_file || o->insight || o->stall_ns))
+		return "what a recording holds was settled when it was made: no --log, --routes, "
+		       "--insight or --stall-ms with it";
 	return NULL;
 }
 

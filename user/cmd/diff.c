@@ -26,9 +26,11 @@
 #define EXIT_ERROR 2
 
 #define SUMMARY_MAX_BYTES (64 << 20)
+#define MAX_SITES	  (1 << 20) /* merged summaries hold those of many hosts */
 
 struct side {
 	struct series *series;
+	struct sites *sites; /* of both sides; cmd_diff()'s */
 	double seconds;
 	struct diff_side about;
 	char *target, *version; /* owned; what `about` points to */
@@ -104,12 +106,15 @@ static char *copy(const char *s)
 	return s && *s ? strdup(s) : NULL;
 }
 
-static int take_summary(struct side *side, const struct summary *s)
+static int take_summary(struct side *side, struct summary *s)
 {
 	side->seconds = s->seconds;
 	side->about.start_wall_ns = s->start_wall_ns;
 	side->about.target = side->target = copy(s->target.name);
-	return series_from_stats(side->series, s->stats) ? no_memory() : 0;
+	/* its own sites go with it */
+	if (stats_move_sites(s->stats, side->sites) || series_from_stats(side->series, s->stats))
+		return no_memory();
+	return 0;
 }
 
 static int read_summary(struct side *side, const char *path, struct router *router)
@@ -170,7 +175,7 @@ static int read_recording(struct side *side, const char *path, const struct opti
 	uint64_t from, to;
 	int64_t wall_offset;
 	struct replay *r;
-	int code = replay_open(&r, path, o, router);
+	int code = replay_open(&r, path, o, router, side->sites);
 
 	if (!code)
 		code = replay_run(r, &cb);
@@ -292,7 +297,7 @@ static int read_deploy(struct side sides[2], const char *path, const struct opti
 			path);
 		return EXIT_ERROR;
 	}
-	code = replay_open(&r, path, o, router);
+	code = replay_open(&r, path, o, router, sides[0].sites);
 	if (!code)
 		code = find_deploy(&d, r, path);
 	if (!code)
@@ -377,12 +382,14 @@ static int compare_sides(const struct side sides[2], const struct options *o)
 int cmd_diff(const struct options *o)
 {
 	struct router *router = router_new(REPLAY_MAX_ROUTES);
-	struct side sides[2] = {{.series = series_new()}, {.series = series_new()}};
+	struct sites *sites = sites_new_max(MAX_SITES);
+	struct side sides[2] = {{.series = series_new(), .sites = sites},
+				{.series = series_new(), .sites = sites}};
 	int code = EXIT_ERROR;
 
 	for (int i = 0; i < 2; i++)
 		sides[i].about.source = o->args[i < (int)o->n_args ? i : 0];
-	if (!router || !sides[0].series || !sides[1].series)
+	if (!router || !sites || !sides[0].series || !sides[1].series)
 		no_memory();
 	else if (!replay_check_output(o))
 		code = read_both(sides, o, router);
@@ -394,5 +401,6 @@ int cmd_diff(const struct options *o)
 		free(sides[i].version);
 	}
 	router_free(router);
+	sites_free(sites);
 	return code;
 }

@@ -4,6 +4,7 @@
  * about each lack.
  */
 #include "cmd.h"
+#include "doctor.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -16,14 +17,9 @@
 #include "../capture/features.h"
 #include "../exit.h"
 #include "../options.h"
-#include "../python/process.h"
 #include "../target.h"
 
-enum grade { GOOD, NOTE, BAD };
-
-static void say(enum grade grade, const char *what, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-static void say(enum grade grade, const char *what, const char *format, ...)
+void doctor_say(enum doctor_grade grade, const char *what, const char *format, ...)
 {
 	static const char *const marks[] = {"ok  ", "note", "LACK"};
 	va_list args;
@@ -37,40 +33,46 @@ static void say(enum grade grade, const char *what, const char *format, ...)
 
 static void doctor_kernel(const struct features *f)
 {
-	say(GOOD, "kernel", "%s, %u CPUs", f->kernel, f->cpus);
+	doctor_say(GOOD, "kernel", "%s, %u CPUs", f->kernel, f->cpus);
 	if (f->btf)
-		say(GOOD, "BTF", "/sys/kernel/btf/vmlinux");
+		doctor_say(GOOD, "BTF", "/sys/kernel/btf/vmlinux");
 	else
-		say(BAD, "BTF", "not readable: use a kernel with CONFIG_DEBUG_INFO_BTF=y");
+		doctor_say(BAD, "BTF", "not readable: use a kernel with CONFIG_DEBUG_INFO_BTF=y");
 	if (f->tracepoints)
-		say(GOOD, "tracepoints", "all that are needed");
+		doctor_say(GOOD, "tracepoints", "all that are needed");
 	else
-		say(BAD, "tracepoints", "%s is missing: use kernel 6.1 or newer",
-		    f->missing[0] ? f->missing : "unknown without BTF, each");
+		doctor_say(BAD, "tracepoints", "%s is missing: use kernel 6.1 or newer",
+			   f->missing[0] ? f->missing : "unknown without BTF, each");
 	if (f->iterators && f->task_storage)
-		say(GOOD, "BPF", "iterators, task storage");
+		doctor_say(GOOD, "BPF", "iterators, task storage");
 	else
-		say(BAD, "BPF", "no %s: use kernel 6.1 or newer",
-		    f->iterators ? "task storage" : "iterators");
+		doctor_say(BAD, "BPF", "no %s: use kernel 6.1 or newer",
+			   f->iterators ? "task storage" : "iterators");
 	if (f->arrival == ARRIVAL_DATA_READY)
-		say(GOOD, "arrival stamps", "sk_data_ready: TCP and unix sockets");
+		doctor_say(GOOD, "arrival stamps", "sk_data_ready: TCP and unix sockets");
 	else if (f->arrival == ARRIVAL_READABLE)
-		say(GOOD, "arrival stamps", "fentry on sock_def_readable: TCP and unix sockets");
+		doctor_say(GOOD, "arrival stamps",
+			   "fentry on sock_def_readable: TCP and unix sockets");
 	else if (f->arrival == ARRIVAL_TCP_PROBE)
-		say(NOTE, "arrival stamps", "tcp_probe: TCP only; unix sockets have no queue time");
+		doctor_say(NOTE, "arrival stamps",
+			   "tcp_probe: TCP only; unix sockets have no queue time");
 	else
-		say(NOTE, "arrival stamps", "none: queue and total stay unknown");
+		doctor_say(NOTE, "arrival stamps", "none: queue and total stay unknown");
 	if (f->lockdown[0])
-		say(strcmp(f->lockdown, "confidentiality") ? GOOD : BAD, "lockdown", "%s%s", f->lockdown,
-		    strcmp(f->lockdown, "confidentiality") ? "" : ": it forbids BPF to read memory");
+		doctor_say(strcmp(f->lockdown, "confidentiality") ? GOOD : BAD, "lockdown", "%s%s",
+			   f->lockdown,
+			   strcmp(f->lockdown, "confidentiality")
+				   ? ""
+				   : ": it forbids BPF to read memory");
 }
 
 static void doctor_capability(const char *name, bool have, bool needed, const char *what_for)
 {
 	if (have)
-		say(GOOD, name, "%s", what_for);
+		doctor_say(GOOD, name, "%s", what_for);
 	else
-		say(needed ? BAD : NOTE, name, "missing: %s; run as root or grant it", what_for);
+		doctor_say(needed ? BAD : NOTE, name, "missing: %s; run as root or grant it",
+			   what_for);
 }
 
 static void doctor_privileges(const struct features *f)
@@ -78,108 +80,70 @@ static void doctor_privileges(const struct features *f)
 	bool admin = f->cap_sys_admin;
 
 	doctor_capability("CAP_BPF", f->cap_bpf || admin, true, "load programs");
-	doctor_capability("CAP_PERFMON", f->cap_perfmon || admin, true, "attach them to tracepoints");
+	doctor_capability("CAP_PERFMON", f->cap_perfmon || admin, true,
+			  "attach them to tracepoints");
 	doctor_capability("CAP_SYS_PTRACE", f->cap_sys_ptrace, false,
-			  "find the sockets of other users' processes");
-	doctor_capability("CAP_DAC_READ_SEARCH", f->cap_dac, false, "read other users' /proc entries");
+			  "see the sockets of other users' processes; read interpreters");
+	doctor_capability("CAP_DAC_READ_SEARCH", f->cap_dac, false,
+			  "read other users' /proc entries");
 	if (f->unprivileged_pids)
-		say(NOTE, "pid namespace",
-		    "not the host's: pids differ from the kernel's; run with the host's (--pid=host)");
+		doctor_say(NOTE, "pid namespace",
+			   "not the host's: pids differ from the kernel's; run with the host's "
+			   "(--pid=host)");
 }
 
-static int doctor_load(const struct options *o)
+/* It stays attached, to nothing, until all is said. */
+static int doctor_load(const struct options *o, struct capture **capture)
 {
 	struct capture_options c = CAPTURE_DEFAULTS;
-	struct capture *capture = NULL;
 	char error[512];
 	int err;
 
+	c.insight = true;
 	c.ring_kib = o->ring_kib ? o->ring_kib : c.ring_kib;
-	err = capture_open(&capture, &c, error, sizeof(error));
+	err = capture_open(capture, &c, error, sizeof(error));
 	if (!err)
-		say(GOOD, "trial load", "%u programs loaded, attached and detached",
-		    capture_programs(capture));
+		doctor_say(GOOD, "trial load", "%u programs loaded, attached and detached",
+			   capture_programs(*capture));
 	else
-		say(BAD, "trial load", "%s", error);
-	capture_close(capture);
+		doctor_say(BAD, "trial load", "%s", error);
+	if (err) {
+		capture_close(*capture);
+		*capture = NULL;
+	}
 	return exit_of(err);
 }
 
-/* Whether a process has the application's routes; a supervisor has none, its workers do. */
-static bool doctor_routes(uint32_t pid, unsigned *version, char why[PYTHON_WHY_MAX])
+static void doctor_server(const struct server *s, struct capture *capture)
 {
-	struct py_routes routes = {};
-	struct python *python;
-	int err = python_open(&python, pid, why);
-
-	if (err)
-		return false;
-	*version = python_version(python);
-	err = python_routes(python, &routes, why);
-	if (!err) {
-		say(GOOD, "interpreter", "CPython %u.%u, its memory is laid out as expected",
-		    *version >> 8, *version & 255);
-		say(GOOD, "routes", "%u, exact, from %s%s", routes.routes,
-		    routes.fastapi ? "fastapi" : "starlette",
-		    routes.uncertain ? "; the application decides some in its own way" : "");
-	}
-	py_routes_free(&routes);
-	python_close(python);
-	return !err;
-}
-
-static void doctor_insight(uint32_t pid)
-{
-	char why[PYTHON_WHY_MAX] = "", first[PYTHON_WHY_MAX] = "";
-	struct proc_tree tree = {};
-	unsigned version = 0;
-
-	if (proc_descendants(pid, &tree))
-		return;
-	for (uint32_t i = 0; i < tree.n; i++) {
-		if (doctor_routes(tree.pids[i], &version, why))
-			goto out;
-		if (!*first)
-			snprintf(first, sizeof(first), "%s", why);
-	}
-	if (version) {
-		say(GOOD, "interpreter", "CPython %u.%u, its memory is laid out as expected",
-		    version >> 8, version & 255);
-		say(NOTE, "routes", "%s: paths are folded", first);
-	} else {
-		say(NOTE, "interpreter", "not read: %s", first);
-	}
-out:
-	free(tree.pids);
-}
-
-static void doctor_server(const struct server *s)
-{
-	const char *where = s->addresses[0] ? s->addresses : "listens on nothing: is this the server?";
+	const char *where =
+		s->addresses[0] ? s->addresses : "listens on nothing: is this the server?";
 
 	if (s->denied && !s->addresses[0])
-		where = "its sockets cannot be seen: CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH are missing";
-	say(s->addresses[0] ? GOOD : BAD, "target", "pid %u, %s, %s", s->pid, s->name, where);
-	doctor_insight(s->pid);
+		where = "its sockets cannot be seen: CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH are "
+			"missing";
+	doctor_say(s->addresses[0] ? GOOD : BAD, "target", "pid %u, %s, %s", s->pid, s->name,
+		   where);
+	doctor_insight(s->pid, capture);
 }
 
 /* --unit, --cgroup; why none is there is said on stderr. */
-static int doctor_group(const struct options *o)
+static int doctor_group(const struct options *o, struct capture *capture)
 {
 	struct target t;
 	int code = target_find(&t, o, -1, NULL, NULL);
 
 	if (code)
-		say(BAD, "target", "no process of %s", o->unit ? o->unit : o->cgroup);
+		doctor_say(BAD, "target", "no process of %s", o->unit ? o->unit : o->cgroup);
 	else if (!t.server.pid)
-		say(BAD, "target", "%s: none of its processes is a server", t.name);
+		doctor_say(BAD, "target", "%s: none of its processes is a server", t.name);
 	else
-		doctor_server(&t.server);
+		doctor_server(&t.server, capture);
 	target_free(&t);
 	return code;
 }
 
-static int doctor_target(const struct options *o)
+static int doctor_target(const struct options *o, struct capture *capture)
 {
 	struct servers *found = calloc(1, sizeof(*found));
 	uint32_t n = 0;
@@ -188,23 +152,24 @@ static int doctor_target(const struct options *o)
 		return EXIT_RUNTIME;
 	for (uint32_t i = 0; i < o->n_pids; i++) {
 		if (discover_describe(o->pids[i], &found->list[0]))
-			say(BAD, "target", "no process with pid %u", o->pids[i]);
+			doctor_say(BAD, "target", "no process with pid %u", o->pids[i]);
 		else
-			doctor_server(&found->list[0]), n++;
+			doctor_server(&found->list[0], capture), n++;
 	}
 	for (uint32_t i = 0; i < o->n_ports; i++) {
 		if (discover_port(o->ports[i], found) || !found->n)
-			say(BAD, "target", found->denied ? "who listens on port %u cannot be seen" :
-							   "nothing listens on port %u",
-			    o->ports[i]);
+			doctor_say(BAD, "target",
+				   found->denied ? "who listens on port %u cannot be seen"
+						 : "nothing listens on port %u",
+				   o->ports[i]);
 		for (uint32_t k = 0; k < found->n; k++, n++)
-			doctor_server(&found->list[k]);
+			doctor_server(&found->list[k], capture);
 	}
 	if (!o->n_pids && !o->n_ports) {
 		if (discover_servers(found) || !found->n)
-			say(NOTE, "target", "no Python web server listens here");
+			doctor_say(NOTE, "target", "no Python web server listens here");
 		for (uint32_t k = 0; k < found->n; k++)
-			doctor_server(&found->list[k]);
+			doctor_server(&found->list[k], capture);
 		n = 1;
 	}
 	free(found);
@@ -213,6 +178,7 @@ static int doctor_target(const struct options *o)
 
 int cmd_doctor(const struct options *o)
 {
+	struct capture *capture = NULL;
 	struct features f;
 	char why[512];
 	int code, target;
@@ -222,7 +188,8 @@ int cmd_doctor(const struct options *o)
 	doctor_privileges(&f);
 	code = exit_of(features_check(&f, why, sizeof(why)));
 	if (!code)
-		code = doctor_load(o);
-	target = o->unit || o->cgroup ? doctor_group(o) : doctor_target(o);
+		code = doctor_load(o, &capture);
+	target = o->unit || o->cgroup ? doctor_group(o, capture) : doctor_target(o, capture);
+	capture_close(capture);
 	return code ? code : target;
 }

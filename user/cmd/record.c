@@ -40,11 +40,32 @@ static void retracted(void *ctx, const struct request *r)
 	recorder_retract(c->recorder, r);
 }
 
-static void stuck(void *ctx, const struct request *r, uint64_t now)
+static void stuck(void *ctx, const struct request *r, uint64_t now, const char *where)
 {
 	struct record *c = ctx;
 
-	recorder_stuck(c->recorder, r, now);
+	recorder_stuck(c->recorder, r, now, where);
+}
+
+static void stalled(void *ctx, const struct stall *stall)
+{
+	struct record *c = ctx;
+
+	recorder_stall(c->recorder, stall);
+}
+
+static void background(void *ctx, const struct site *site)
+{
+	struct record *c = ctx;
+
+	recorder_background(c->recorder, site);
+}
+
+static void looped(void *ctx, const struct loop_time *delta)
+{
+	struct record *c = ctx;
+
+	recorder_loop(c->recorder, delta);
 }
 
 static int drained(void *ctx)
@@ -100,6 +121,9 @@ int cmd_record(const struct options *o)
 				       .ended = ended,
 				       .retracted = retracted,
 				       .stuck = stuck,
+				       .stalled = stalled,
+				       .background = background,
+				       .looped = looped,
 				       .drained = drained,
 				       .tick = tick,
 				       .tick_ns = TICK_NS,

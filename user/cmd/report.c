@@ -22,13 +22,14 @@ struct report {
 
 /* --- lines */
 
-static void line(struct report *c, const struct request *r, uint64_t now)
+static void line(struct report *c, const struct request *r, uint64_t now, const char *where)
 {
 	struct trace_context t = {
 		.host = replay_host(c->replay),
 		.target = replay_target(c->replay),
 		.wall_offset = replay_wall_offset(c->replay),
 		.now = now,
+		.where = where,
 	};
 
 	if (!ferror(c->out.f)) /* else the reader of the pipe has gone */
@@ -40,14 +41,14 @@ static void ended(void *ctx, const struct request *r)
 	struct report *c = ctx;
 
 	if (c->o->format == FORMAT_TRACE)
-		line(c, r, r->ended);
+		line(c, r, r->ended, NULL);
 	else if (timeline_add(c->timeline, r))
 		c->failed = true;
 }
 
-static void stuck(void *ctx, const struct request *r, uint64_t now)
+static void stuck(void *ctx, const struct request *r, uint64_t now, const char *where)
 {
-	line(ctx, r, now);
+	line(ctx, r, now, where);
 }
 
 /* --- the rest */
@@ -139,12 +140,13 @@ int cmd_report(const struct options *o)
 {
 	struct report c = {.o = o};
 	struct router *router = router_new(REPLAY_MAX_ROUTES);
-	int code = router ? check_options(o) : out_of_memory(), closed;
+	struct sites *sites = sites_new();
+	int code = router && sites ? check_options(o) : out_of_memory(), closed;
 
 	if (!code)
 		code = replay_check_output(o);
 	if (!code)
-		code = replay_open(&c.replay, o->args[0], o, router);
+		code = replay_open(&c.replay, o->args[0], o, router, sites);
 	if (!code)
 		code = output_open(&c.out, o);
 	if (!code)
@@ -157,5 +159,6 @@ int cmd_report(const struct options *o)
 	timeline_free(c.timeline);
 	replay_close(c.replay);
 	router_free(router);
+	sites_free(sites);
 	return code ? code : closed;
 }

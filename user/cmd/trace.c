@@ -19,13 +19,14 @@ struct trace {
 	bool dirty;
 };
 
-static void line(struct trace *t, const struct request *r, uint64_t now)
+static void line(struct trace *t, const struct request *r, uint64_t now, const char *where)
 {
 	struct trace_context c = {
 		.host = session_host(t->s),
 		.target = session_target(t->s),
 		.wall_offset = session_wall_offset(t->s),
 		.now = now,
+		.where = where,
 	};
 
 	if (t->o->format == FORMAT_JSON)
@@ -40,17 +41,17 @@ static void ended(void *ctx, const struct request *r)
 	struct trace *t = ctx;
 
 	if (filter_route(t->o, r) && filter_line(t->o, r))
-		line(t, r, r->ended);
+		line(t, r, r->ended, NULL);
 }
 
 /* It hangs: a filter on the status cannot apply yet, one on the route when it is not read. */
-static void stuck(void *ctx, const struct request *r, uint64_t now)
+static void stuck(void *ctx, const struct request *r, uint64_t now, const char *where)
 {
 	struct trace *t = ctx;
 
 	if (t->o->status || !filter_route(t->o, r))
 		return;
-	line(t, r, now);
+	line(t, r, now, where);
 }
 
 static int drained(void *ctx)

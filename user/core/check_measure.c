@@ -204,12 +204,33 @@ static void put_rate(struct check_measure *m, const struct numbers *n, const str
 		put_unknown(m, "the window has no length");
 }
 
+/* Of the target, whatever the route. A loop that is held up counts with what that has taken so far.
+   Stalls that found no room may have been longer than those told. */
+static void put_loop(struct check_result *r, const struct summary *s)
+{
+	static const char unseen[] = "no event loop could be watched";
+	struct check_measure *stall = &r->measures[CHECK_LOOP_STALL];
+	uint64_t longest = s->held ? s->held_ns : 0;
+
+	if (!s->stats->loop.watched) {
+		put_unknown(stall, unseen);
+		put_unknown(&r->measures[CHECK_LOOP_BUSY], unseen);
+		return;
+	}
+	for (uint32_t i = 0; i < s->stats->n_stalls; i++)
+		if (s->stats->stalls[i].max > longest)
+			longest = s->stats->stalls[i].max;
+	put(stall, (double)longest);
+	stall->at_least = s->stats->stalls_rest;
+	put(&r->measures[CHECK_LOOP_BUSY], summary_loop_busy(s->stats));
+}
+
 /* What is seen is too little to judge the service by. */
 static void blindfold(struct check_result *r, const char *why)
 {
 	for (int i = 0; i < CHECK_METRICS; i++)
 		if (i != CHECK_UNKNOWN_SHARE && i != CHECK_ACCEPT_QUEUE_SHARE &&
-		    i != CHECK_LOOP_STALL)
+		    i != CHECK_LOOP_STALL && i != CHECK_LOOP_BUSY)
 			put_unknown(&r->measures[i], why);
 }
 
@@ -225,7 +246,7 @@ int check_measure(struct check_result *r, const struct check *c, const struct su
 		put_shares(r, &n, c->min_requests);
 		put_rate(&r->measures[CHECK_RATE], &n, s);
 		put_accept_queue(&r->measures[CHECK_ACCEPT_QUEUE_SHARE], s);
-		put_unknown(&r->measures[CHECK_LOOP_STALL], "this version does not time the event loop");
+		put_loop(r, s);
 		if (n.all)
 			put_open_all(r, s);
 		else

@@ -35,13 +35,14 @@ static const struct {
 	[CHECK_QUEUE_SHARE] = {"queue_share", CHECK_SHARE},
 	[CHECK_UNKNOWN_SHARE] = {"unknown_share", CHECK_SHARE},
 	[CHECK_ACCEPT_QUEUE_SHARE] = {"accept_queue_share", CHECK_SHARE},
+	[CHECK_LOOP_BUSY] = {"loop_busy", CHECK_SHARE},
 	[CHECK_RATE] = {"rate", CHECK_PER_SECOND},
 	[CHECK_OPEN] = {"open", CHECK_COUNT},
 };
 
 const char check_metric_names[] =
 	"p50 p90 p95 p99 p999 max mean ttfb_p99 queue_p99 app_p99 open_age loop_stall error_rate "
-	"client_error_rate queue_share unknown_share accept_queue_share rate open";
+	"client_error_rate queue_share unknown_share accept_queue_share loop_busy rate open";
 
 const char *check_metric_name(enum check_metric metric)
 {

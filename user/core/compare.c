@@ -281,6 +281,7 @@ struct comparison *compare(const struct series *before, double before_seconds,
 	if (correct(c))
 		goto fail;
 	decide(c);
+	compare_news(c, before, after);
 	qsort(c->rows + 1, c->n_rows - 1, sizeof(*c->rows), by_change);
 	return c;
 fail:

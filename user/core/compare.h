@@ -53,6 +53,21 @@ struct compare_row {
 	bool beyond, worse;	   /* any change is */
 };
 
+/*
+ * An exception behind 5xx of a route that was raised after, at least COMPARE_MIN_NEW times, and in that function
+ * in no route before, whatever the line. Not judged, only told; nothing where 5xx of the route before have no exception that is
+ * known, so that it may have been among them.
+ */
+#define COMPARE_MIN_NEW 5
+#define COMPARE_MAX_NEW 16
+struct compare_new {
+	const struct route *route;
+	const struct site *site;
+	uint16_t status;
+	uint64_t count;
+	uint64_t before, after; /* requests of the route that ended */
+};
+
 struct comparison {
 	struct compare_rules rules;
 	bool ordered; /* both sides hold the order in time; else the tests assume the worst of it */
@@ -63,6 +78,8 @@ struct comparison {
 	struct compare_row *rows;	  /* owned */
 	uint32_t only_before, only_after; /* routes that one side alone has; they have rows, too */
 	uint32_t in_both;		  /* routes that both have */
+	uint32_t n_new; /* most first */
+	struct compare_new news[COMPARE_MAX_NEW];
 	uint32_t judged, routes_beyond, routes_worse; /* routes; the row of all is not among them */
 };
 
@@ -91,6 +108,10 @@ char *compare_words(char *out, size_t size, const struct comparison *c,
 /* "worse", "better" (something other than a rate changed, and nothing for the worse), "changed"
    (rates only), "unchanged", "unjudged" (too few requests to judge anything) */
 const char *comparison_state(const struct comparison *c);
+
+/* "new: 57 of 1,998 requests of GET /orders/{id}: ValueError at shop/orders.py:31 get_order (none seen in
+   2,103 before)" */
+char *compare_new_words(char *out, size_t size, const struct compare_new *n);
 
 /* "worse: 1 of 12 routes changed beyond noise" */
 char *compare_verdict(char *out, size_t size, const struct comparison *c);

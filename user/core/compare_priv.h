@@ -5,6 +5,7 @@
  *   compare.c         rows, correction for the number of tests, what follows
  *   compare_sides.c   from a series to the numbers that are tested
  *   compare_test.c    the test
+ *   compare_new.c     exceptions that are new
  *   compare_words.c   the result in words
  */
 #ifndef RS_COMPARE_PRIV_H
@@ -25,5 +26,8 @@ struct compare_pair {
 /* What a test of one number found, not corrected for others: see compare_test.h. p is NaN where
    there is nothing to test. */
 struct test_result compare_test_metric(const struct compare_pair *p, enum compare_metric metric);
+
+/* Fills c->news. Both of one router, folded. */
+void compare_news(struct comparison *c, const struct series *before, const struct series *after);
 
 #endif

@@ -107,6 +107,8 @@ void conn_end_first(struct tracer *t, struct conn *c, enum request_end end, uint
 	r->ended = when;
 	if (r->head_seen && !r->route)
 		r->route = conn_route(t->router, r);
+	if (t->sink.annotate)
+		t->sink.annotate(t->sink.ctx, r);
 	t->sink.end(t->sink.ctx, r);
 	if (r == c->filling)
 		c->retired = true; /* the parser still writes into it */

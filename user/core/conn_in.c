@@ -84,6 +84,7 @@ static struct request *begin_read(struct input *in)
 			return NULL;
 	}
 	r->pid = c->pid;
+	r->tid = in->e->h->tid;
 	r->read = ts;
 	c->filling = r;
 	http1_set_head(c->in_parser, &r->http);

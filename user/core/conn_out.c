@@ -10,6 +10,8 @@ struct output {
 	struct tracer *t;
 	struct conn *c;
 	const struct event *e;
+	uint64_t at;		      /* place of the next byte in the segment */
+	const struct rs_error *error; /* of the response that began with the segment's first byte */
 };
 
 static bool response_begin(struct output *o)
@@ -32,6 +34,7 @@ static bool response_begin(struct output *o)
 	}
 	c->out_started = true;
 	c->out_start = o->e->h->ts;
+	o->error = o->at ? NULL : o->e->error;
 	http1_set_head(c->out_parser, c->response);
 	http1_expect(c->out_parser, !strcmp(r->http.method, "HEAD"),
 		     !strcmp(r->http.method, "CONNECT"));
@@ -51,6 +54,22 @@ static void response_end_lost(struct conn *c)
 	c->first->output_lost = true;
 }
 
+/*
+ * The exception was taken when the segment was handed over, whose first byte began this head. Where
+ * it is not certain which request is answered, nothing is told.
+ */
+static void tell_error(struct output *o)
+{
+	struct conn *c = o->c;
+	const struct rs_error *error = o->error;
+	struct request *r = c->first;
+	bool sure = !c->doubtful && !c->presumed && !c->unproven && !c->late;
+
+	o->error = NULL;
+	if (error && sure && r->status >= 400 && r->status <= 599 && o->t->sink.error)
+		o->t->sink.error(o->t->sink.ctx, r, error);
+}
+
 static void head_complete(struct output *o)
 {
 	struct conn *c = o->c;
@@ -62,6 +81,7 @@ static void head_complete(struct output *o)
 	r->cache = c->response->cache;
 	r->status_seen = true;
 	r->head = c->out_start;
+	tell_error(o);
 	if (may_be(r, "HEAD") || may_be(r, "CONNECT"))
 		response_end_lost(c); /* whether it has a body depends on that */
 }
@@ -176,6 +196,7 @@ static bool feed(struct output *o, const uint8_t *data, size_t n)
 			return false;
 		used = http1_feed(o->c->out_parser, data, end - data, &event);
 		data += used;
+		o->at += used;
 		o->c->first->bytes_out += used;
 		if (!output_event(o, event))
 			return false;
@@ -194,6 +215,7 @@ static bool skip(struct output *o, uint64_t n)
 			return false;
 		used = http1_skip(o->c->out_parser, n, &event);
 		n -= used;
+		o->at += used;
 		o->c->first->bytes_out += used;
 		if (!output_event(o, event))
 			return false;

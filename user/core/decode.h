@@ -25,7 +25,12 @@ struct event {
 		const struct rs_ev_close *close; /* EOF, CLOSE */
 		const struct rs_ev_proc *proc;
 		const struct rs_ev_listen *listen;
+		const struct rs_ev_stall *stall;
+		const struct rs_ev_pause *pause;
+		const struct rs_ev_logged *logged;
 	};
+	const struct rs_error
+		*error; /* OUT with RS_F_ERROR, LOGGED; else NULL. Its name ends with a NUL */
 	const struct rs_arrival *arrivals;
 	uint32_t n_arrivals, n_pieces;
 	struct piece pieces[RS_MAX_PIECES];

@@ -21,12 +21,14 @@ struct merge *merge_new(void)
 	if (!m)
 		return NULL;
 	m->router = router_new(MERGE_MAX_ROUTES);
+	m->sites = sites_new_max(MERGE_MAX_SITES);
 	m->s.stats = stats_new();
 	saturation_unknown(&m->s.saturation);
-	if (!m->router || !m->s.stats) {
+	if (!m->router || !m->sites || !m->s.stats) {
 		merge_free(m);
 		return NULL;
 	}
+	m->s.stats->all_sites = true;
 	return m;
 }
 
@@ -36,7 +38,7 @@ void merge_free(struct merge *m)
 				      &m->servers.list, &m->pythons.list, &m->parts,
 				      &m->opens,	&m->workers,	  &m->listeners,
 				      &m->generations,	&m->features,	  &m->deploys,
-				      &m->pids,		&m->ports};
+				      &m->pids,		&m->ports,	  &m->waits};
 	struct merge_worker *w;
 	struct merge_block *block;
 
@@ -52,6 +54,7 @@ void merge_free(struct merge *m)
 		free(block);
 	}
 	stats_free(m->s.stats);
+	sites_free(m->sites);
 	router_free(m->router);
 	router_free(m->final_router);
 	free(m);
@@ -148,13 +151,14 @@ static int check_room(const struct merge *m, const struct summary *s, const char
 		{m->listeners.n + s->n_listeners, MERGE_MAX_PARTS, "listeners"},
 		{m->ports.n + s->target.n_ports, MERGE_MAX_PARTS, "ports"},
 		{m->deploys.n + s->n_deploys, MERGE_MAX_PARTS, "deploys"},
+		{m->waits.n + s->n_waits, MERGE_MAX_PARTS, "waits"},
 		{m->n_part_pids + s->target.n_pids, MERGE_MAX_PART_PIDS, "processes of parts"},
 	};
 
 	for (const char *p = merge_host(s->host.name); (p = strstr(p, ", ")); p += 2)
 		rooms[1].n++;
 	for (uint32_t i = 0; i < s->n_parts; i++)
-		rooms[8].n += s->parts[i].n_pids;
+		rooms[9].n += s->parts[i].n_pids;
 	for (size_t i = 0; i < sizeof(rooms) / sizeof(*rooms); i++) {
 		if (rooms[i].n <= rooms[i].max)
 			continue;
@@ -171,6 +175,8 @@ int merge_add(struct merge *m, struct summary *s, const char *label, struct merg
 
 	if (!err)
 		err = merge_parts_check(m, s, label, e);
+	if (!err)
+		err = merge_sites(m, s, label, e);
 	if (err)
 		return err;
 	snprintf(e->text, sizeof(e->text), "out of memory");
@@ -233,7 +239,7 @@ static int order_routes(struct merge *m)
 		v[i]->route = routes[i];
 		st->routes[routes[i]->id] = v[i];
 	}
-	err = 0;
+	err = merge_stall_routes(m);
 out:
 	free(v);
 	free(routes);

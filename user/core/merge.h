@@ -20,6 +20,7 @@
 #define MERGE_MAX_HOSTS	    256
 #define MERGE_MAX_ROUTES    8192
 #define MERGE_MAX_PROCESSES 8192
+#define MERGE_MAX_SITES	    8192
 
 struct merge;
 
@@ -35,7 +36,7 @@ struct router *merge_router(struct merge *m);
 
 /*
  * Adds one; `label` names it in messages. Copies what it needs: s may be freed then. The workers'
- * histograms are taken out of s. 0, -EINVAL when it does not fit to what was added before (*e says
+ * histograms are taken out of s, and its statistics tell of the places of the merge. 0, -EINVAL when it does not fit to what was added before (*e says
  * why, nothing was added), -ENOMEM (the merge is of no more use).
  */
 int merge_add(struct merge *m, struct summary *s, const char *label, struct merge_error *e);

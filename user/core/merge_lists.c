@@ -37,8 +37,11 @@ static int add_open(struct merge *m, const struct summary *s)
 			return -ENOMEM;
 		o->o = s->open[i];
 		o->request = *s->open[i].request;
+		o->request.error = NULL; /* of the summary's own places */
+		o->request.stall.site = NULL;
+		o->o.where = merge_string(m, s->open[i].where);
 		o->o.host = host_of(m, s, s->open[i].host);
-		if (!o->o.host)
+		if (!o->o.host || (s->open[i].where && !o->o.where))
 			return -ENOMEM;
 		o->input = m->n_inputs;
 		if (!o->o.at_wall_ns)
@@ -345,6 +348,8 @@ int merge_lists_add(struct merge *m, struct summary *s)
 	if (!err)
 		err = merge_workers_add(m, s);
 	if (!err)
+		err = merge_waits_add(m, s);
+	if (!err)
 		err = add_listeners(m, s);
 	for (uint32_t i = 0; !err && i < s->target.n_generations; i++)
 		err = add_generation(m, s, &s->target.generations[i]);
@@ -398,6 +403,7 @@ int merge_lists_finish(struct merge *m)
 		err = merge_workers_finish(m, hosts);
 	if (!err)
 		err = finish_target(m, hosts);
+	merge_waits_finish(m, hosts);
 	sort(&m->listeners, sizeof(struct summary_listener), by_address);
 	sort(&m->deploys, sizeof(struct summary_deploy), by_time);
 	sort(&m->features, sizeof(struct summary_feature), by_name);

@@ -70,6 +70,7 @@ static int add_part(struct merge *m, const struct summary_part *from, const char
 	if (pids)
 		memcpy(pids, from->pids, from->n_pids * sizeof(*pids));
 	part->p.pids = pids;
+	part->p.held = merge_site(m, from->held);
 	part->p.host = merge_string(m, merge_host(from->host));
 	return part->p.host ? ports_of(m, from->ports, from->n_ports, &part->p) : -ENOMEM;
 }
@@ -87,6 +88,8 @@ static struct summary_part whole(const struct summary *s)
 		.open = s->stats->ledger.open,
 		.alive = s->target.alive,
 		.listening = s->target.listening,
+		.held = s->held,
+		.held_ns = s->held_ns,
 	};
 }
 
@@ -326,6 +329,8 @@ static void join_parts(struct merge *m)
 		v[n - 1].open = v[i].open;
 		v[n - 1].alive = v[i].alive;
 		v[n - 1].listening = v[i].listening;
+		v[n - 1].held = v[i].held;
+		v[n - 1].held_ns = v[i].held_ns;
 	}
 	m->n_out = n;
 }
@@ -390,6 +395,7 @@ int merge_parts_finish(struct merge *m)
 			continue;
 		m->s.target.alive |= p->alive;
 		m->s.target.listening |= p->alive && p->listening;
+		merge_held(&m->s, p);
 	}
 	if (m->n_out > 1) {
 		m->s.parts = m->out_parts;

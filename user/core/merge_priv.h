@@ -6,6 +6,7 @@
  *   merge_parts.c  which stretches of time of which processes it is made of
  *   merge_lists.c  what is listed: open requests, listeners, generations, features, deploys, limits
  *   merge_workers.c  the workers
+ *   merge_insight.c  places in the application, where everything waits
  *   merge_names.c  names that differ, memory
  *
  * A host without a name is "" here.
@@ -62,7 +63,9 @@ struct merge {
 	struct merge_list generations; /* struct summary_generation */
 	struct merge_list features;    /* struct summary_feature */
 	struct merge_list deploys;     /* struct summary_deploy */
+	struct merge_list waits;       /* struct summary_wait */
 	struct merge_list pids, ports; /* uint32_t */
+	struct sites *sites;
 	uint64_t n_part_pids;	       /* in all parts together */
 	uint32_t n_inputs;
 	double only_seconds; /* of the first input */
@@ -109,5 +112,16 @@ int merge_lists_add(struct merge *m, struct summary *s);
 int merge_lists_finish(struct merge *m);
 int merge_workers_add(struct merge *m, const struct summary *s);
 int merge_workers_finish(struct merge *m, bool hosts);
+
+/* --- what the interpreter told (merge_insight.c) */
+/* Takes the places of a summary into this merge's table, where it counts by them from then on. 0, or
+   -EINVAL: they are too many, nothing was changed. */
+int merge_sites(struct merge *m, struct summary *s, const char *label, struct merge_error *e);
+const struct site *merge_site(struct merge *m, const struct site *site); /* one that was taken */
+/* A loop that was held up at the end of a part, and is not told of by a later one. */
+void merge_held(struct summary *s, const struct summary_part *p);
+int merge_stall_routes(struct merge *m); /* 0 or -ENOMEM */
+int merge_waits_add(struct merge *m, const struct summary *s);
+void merge_waits_finish(struct merge *m, bool hosts);
 
 #endif

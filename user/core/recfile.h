@@ -17,7 +17,8 @@
 #include "../lib/hashmap.h"
 #include "summary.h"
 
-#define RECFILE_VERSION	   1
+#define RECFILE_VERSION	   2 /* written; a reader takes RECFILE_OLDEST and what comes after */
+#define RECFILE_OLDEST	   1
 #define RECFILE_HEAD_SIZE  56
 #define RECFILE_BLOCK_SIZE 72	      /* of a block's head */
 #define RECFILE_BLOCK_MAX  (2u << 20) /* of what follows it */
@@ -60,8 +61,13 @@ void recfile_set_wall(struct recfile_writer *w, int64_t wall_offset);
 void recfile_begin(struct recfile_writer *w, const struct request *r);
 void recfile_end(struct recfile_writer *w, const struct request *r);
 void recfile_retract(struct recfile_writer *w, const struct request *r);
-/* It passed --stuck-ms at `now` (monotonic ns), and is open still. */
-void recfile_stuck(struct recfile_writer *w, const struct request *r, uint64_t now);
+/* It passed --stuck-ms at `now` (monotonic ns), and is open still. where: it waits there in the application,
+   NULL not known. */
+void recfile_stuck(struct recfile_writer *w, const struct request *r, uint64_t now, const char *where);
+/* What is told of no single request (core/stats.h). Sites are of one struct sites. now: monotonic ns. */
+void recfile_stall(struct recfile_writer *w, const struct stall *stall);
+void recfile_background(struct recfile_writer *w, const struct site *site, uint64_t now);
+void recfile_loop(struct recfile_writer *w, const struct loop_time *delta, uint64_t now);
 /* All of s but its statistics: of those only from, to and the ledger. */
 void recfile_state(struct recfile_writer *w, const struct summary *s);
 
@@ -80,8 +86,8 @@ void recfile_repeat(struct recfile_writer *w);
 
 /* --- reading */
 
-/* What a reader tells; pointers are valid during the call only. Routes are of the router handed in;
-   any of them may be NULL. begin and retract know only id and seen of a request; of one that is
+/* What a reader tells; pointers are valid during the call only. Routes and sites are of the router and the
+   sites handed in; any of them may be NULL. begin and retract know only id and seen of a request; of one that is
    retracted `ended` is when that was found out. A request that began and ended in one block begins
    right before it ends; those that go on begin at the block's end. */
 struct recfile_sink {
@@ -89,7 +95,10 @@ struct recfile_sink {
 	void (*begin)(void *ctx, const struct request *r);
 	void (*end)(void *ctx, const struct request *r);
 	void (*retract)(void *ctx, const struct request *r);
-	void (*stuck)(void *ctx, const struct request *r, uint64_t now);
+	void (*stuck)(void *ctx, const struct request *r, uint64_t now, const char *where);
+	void (*stall)(void *ctx, const struct stall *stall);
+	void (*background)(void *ctx, const struct site *site, uint64_t now);
+	void (*loop)(void *ctx, const struct loop_time *delta, uint64_t now);
 	/* s->stats holds from, to and the ledger at that moment, no more; the verdict its rules. */
 	void (*state)(void *ctx, const struct summary *s);
 };
@@ -113,7 +122,7 @@ struct recfile_info {
  * is told. 0 (also with damage); -EINVAL: no recording, or of a newer version (damage->text says
  * which); -ENOMEM. Hostile bytes do no harm.
  */
-int recfile_read(const void *bytes, size_t len, struct router *router,
+int recfile_read(const void *bytes, size_t len, struct router *router, struct sites *sites,
 		 const struct recfile_sink *sink, struct recfile_info *info,
 		 struct recfile_damage *damage);
 
@@ -129,8 +138,8 @@ int recfile_block_read(const void *bytes, struct recfile_block *block,
 
 struct recfile_reader;
 
-/* NULL when out of memory. The router must outlive it. */
-struct recfile_reader *recfile_reader_new(struct router *router);
+/* NULL when out of memory. The router and the sites must outlive it, and what was made of the facts. */
+struct recfile_reader *recfile_reader_new(struct router *router, struct sites *sites);
 void recfile_reader_free(struct recfile_reader *r);
 
 /*
@@ -142,7 +151,7 @@ int recfile_reader_block(struct recfile_reader *r, const struct recfile_block *b
 			 struct recfile_damage *damage);
 
 /* --- a state that outlives the call it came in: a copy of all but the statistics (of those from,
-   to and the ledger), within the bounds of what a recording keeps. */
+   to and the ledger), within the bounds of what a recording keeps. Sites are not copied: they outlive it. */
 struct kept_summary;
 struct kept_summary *kept_summary_new(void); /* NULL when out of memory */
 void kept_summary_free(struct kept_summary *k);

@@ -55,8 +55,7 @@ struct route *read_route(struct recfile_reader *r)
 
 /* --- facts */
 
-/* What contradicts the block's head is forged. */
-static bool within(struct recfile_reader *r, uint64_t t)
+bool read_within(struct recfile_reader *r, uint64_t t)
 {
 	t -= r->shift;
 	if (t < r->head->first || t > r->head->last)
@@ -70,7 +69,7 @@ static void on_begin(struct recfile_reader *r, uint64_t *last)
 
 	b.id = *last = cursor_delta(&r->text, *last);
 	b.seen = read_time(r);
-	if (within(r, b.seen) && r->sink->begin)
+	if (read_within(r, b.seen) && r->sink->begin)
 		r->sink->begin(r->sink->ctx, &b);
 }
 
@@ -81,26 +80,29 @@ static void on_retract(struct recfile_reader *r)
 	b.id = cursor_u64(&r->text);
 	b.seen = read_time(r);
 	b.ended = read_time(r);
-	if (within(r, b.ended) && r->sink->retract)
+	if (read_within(r, b.ended) && r->sink->retract)
 		r->sink->retract(r->sink->ctx, &b);
 }
 
-static void on_stuck(struct recfile_reader *r)
+static void on_stuck(struct recfile_reader *r, bool has_where)
 {
 	uint64_t kind = cursor_u64(&r->text), now;
+	char where[STATE_WHERE + 1] = "";
 
 	r->text.bad |= kind < FACT_END;
 	read_request(r, kind - FACT_END, &r->request);
 	now = read_time(r);
+	if (has_where)
+		cursor_string(&r->text, where, STATE_WHERE);
 	r->text.bad |= r->request.end != REQ_OPEN;
-	if (within(r, now) && r->sink->stuck)
-		r->sink->stuck(r->sink->ctx, &r->request, now);
+	if (read_within(r, now) && r->sink->stuck)
+		r->sink->stuck(r->sink->ctx, &r->request, now, *where ? where : NULL);
 }
 
 static void on_state(struct recfile_reader *r)
 {
 	read_state(r);
-	if (within(r, r->state->s.now) && r->sink->state)
+	if (read_within(r, r->state->s.now) && r->sink->state)
 		r->sink->state(r->sink->ctx, &r->state->s);
 }
 
@@ -118,9 +120,9 @@ static inline void on_end(struct recfile_reader *r, uint64_t kind)
 	unsigned flags = read_request(r, kind, q);
 
 	r->text.bad |= q->end == REQ_OPEN;
-	if (!within(r, q->ended > q->seen ? q->ended : q->seen))
+	if (!read_within(r, q->ended > q->seen ? q->ended : q->seen))
 		return;
-	if (flags & KIND_BEGUN && within(r, q->seen) && r->sink->begin)
+	if (flags & KIND_BEGUN && read_within(r, q->seen) && r->sink->begin)
 		r->sink->begin(r->sink->ctx, q);
 	if (!r->text.bad && r->sink->end)
 		r->sink->end(r->sink->ctx, q);
@@ -136,7 +138,17 @@ static void on_fact(struct recfile_reader *r, uint64_t fact, uint64_t *last_begi
 		on_retract(r);
 		break;
 	case FACT_STUCK:
-		on_stuck(r);
+	case FACT_STUCK_AT:
+		on_stuck(r, fact == FACT_STUCK_AT);
+		break;
+	case FACT_STALL:
+		read_stall_fact(r);
+		break;
+	case FACT_BACKGROUND:
+		read_background_fact(r);
+		break;
+	case FACT_LOOP:
+		read_loop_fact(r);
 		break;
 	case FACT_STATE:
 		on_state(r);
@@ -151,7 +163,7 @@ static void on_fact(struct recfile_reader *r, uint64_t fact, uint64_t *last_begi
 
 static void reset(struct recfile_reader *r)
 {
-	r->n_kinds = r->n_conns = r->n_paths = r->n_routes = 0;
+	r->n_kinds = r->n_conns = r->n_paths = r->n_routes = r->n_sites = 0;
 	r->last_id = r->last_conn = 0;
 	memset(&r->last_peer, 0, sizeof(r->last_peer));
 	memset(&r->request, 0, sizeof(r->request));

@@ -35,6 +35,7 @@ void kept_summary_clear(struct kept_summary *k)
 	k->s.tracer.features = k->features;
 	k->s.deploys = k->deploys;
 	k->s.open = k->open;
+	k->s.waits = k->waits;
 	for (uint32_t i = 0; i < SUMMARY_MAX_OPEN; i++)
 		k->open[i] = (struct summary_open){.request = &k->requests[i]};
 }
@@ -112,6 +113,23 @@ static void copy_lists(struct kept_summary *k, const struct summary *s)
 		k->requests[i] = *s->open[i].request;
 		k->open[i] = s->open[i];
 		k->open[i].request = &k->requests[i];
+		k->open[i].where = kept_string(k, s->open[i].where, STATE_WHERE);
+	}
+}
+
+/* The site stays where it is: it outlives this. */
+static void copy_waits(struct kept_summary *k, const struct summary *s)
+{
+	k->s.held = s->held;
+	k->s.held_ns = s->held_ns;
+	for (uint32_t i = 0; i < least(s->n_waits, SUMMARY_MAX_WAITS); i++) {
+		struct summary_wait *wait = &k->waits[k->s.n_waits];
+
+		*wait = s->waits[i];
+		wait->where = kept_string(k, wait->where, STATE_WHERE);
+		wait->on = kept_string(k, wait->on ? wait->on : "", STATE_WHERE);
+		if (wait->where && wait->on)
+			k->s.n_waits++;
 	}
 }
 
@@ -134,6 +152,7 @@ void kept_summary_set(struct kept_summary *k, const struct summary *s)
 	copy_deploys(k, s);
 	copy_lists(k, s);
 	copy_tracer(k, s);
+	copy_waits(k, s);
 	k->s.start_wall_ns = s->start_wall_ns;
 	k->s.wall_offset = s->wall_offset;
 	k->s.seconds = s->seconds;

@@ -6,6 +6,7 @@
  *   recfile_read.c     the heads of a file and of its blocks; bytes to blocks
  *   recfile_facts.c    blocks to facts
  *   recfile_request.c  one request, both ways
+ *   recfile_site.c     places, and what is told of event loops, both ways
  *   recfile_state.c    one state (a summary without its statistics), both ways
  *   recfile_keep.c     a summary copied, to outlive the reader's call
  *   recfile_dict.c     what repeats within a block, numbered
@@ -36,6 +37,10 @@ enum fact {
 	FACT_STUCK,
 	FACT_STATE,
 	FACT_FOLD,
+	FACT_STUCK_AT, /* these are of version 2 */
+	FACT_STALL,
+	FACT_BACKGROUND,
+	FACT_LOOP,
 	FACT_END = 16,
 };
 
@@ -126,6 +131,7 @@ uint32_t dict_hash(const void *data, size_t n);
 /* What many requests have in common. No padding: it is compared as bytes. */
 struct kind {
 	struct route *route;
+	const struct site *error, *stall; /* with KIND_ERROR, KIND_STALL */
 	uint32_t shape; /* two bits a stamp, enum stamp_mode */
 	uint32_t pid;
 	uint16_t flags; /* KIND_* */
@@ -134,7 +140,7 @@ struct kind {
 	uint8_t end, cache;
 	char method[HTTP1_METHOD_MAX];
 };
-_Static_assert(sizeof(struct kind) == 24 + HTTP1_METHOD_MAX, "struct kind has padding");
+_Static_assert(sizeof(struct kind) == 40 + HTTP1_METHOD_MAX, "struct kind has padding");
 
 #define KIND_RECEIVED_ALL 0x01
 #define KIND_HEAD_SEEN	  0x02
@@ -143,6 +149,11 @@ _Static_assert(sizeof(struct kind) == 24 + HTTP1_METHOD_MAX, "struct kind has pa
 #define KIND_INPUT_LOST	  0x10
 #define KIND_LATE	  0x20
 #define KIND_BEGUN	  0x40 /* it began in this block: no FACT_BEGIN tells */
+/* Of version 2: what the interpreter told. */
+#define KIND_ERROR 0x080 /* the kind has a site */
+#define KIND_STALL 0x100 /* the kind has a site; the request a time */
+#define KIND_GIL   0x200 /* the request has a time */
+#define KIND_GC	   0x400
 #define KIND_HTTP	  (HTTP1_F_AUTH | HTTP1_F_PATH_CUT | HTTP1_F_HEAD_SKIPPED | HTTP1_F_TRACE_ID)
 
 /* How a stamp is written: against the one before in the order of STAMPS. */
@@ -194,7 +205,15 @@ struct recfile_writer {
 	} path[DICT_MAX];
 	struct told_route *routes;     /* by id */
 	uint32_t cap_routes, n_routes; /* n_routes: numbered in this block */
+	struct told_site {
+		uint32_t epoch, index; /* in the block of that number */
+	} sites[SITES_MAX];	       /* by id */
+	uint32_t n_sites;	       /* numbered in this block */
 };
+
+/* Notes the time of a fact. False: there is no room for it. */
+bool recfile_enter(struct recfile_writer *w, uint64_t t);
+void write_site(struct recfile_writer *w, const struct site *site); /* may be NULL */
 
 void write_time(struct recfile_writer *w, uint64_t t);
 void write_route(struct recfile_writer *w, struct route *route);
@@ -212,7 +231,8 @@ void write_state(struct recfile_writer *w, const struct summary *s);
 #define STATE_DEPLOYS	64
 #define STATE_STRING	255 /* bytes of a string, at most */
 #define STATE_VERSION	63
-#define STATE_STRINGS	(160u << 10)
+#define STATE_WHERE	(2 * SITE_TEXT_MAX + 15) /* a place, and what it waits on */
+#define STATE_STRINGS	(288u << 10)
 
 struct kept_summary {
 	bool set;
@@ -227,6 +247,7 @@ struct kept_summary {
 	struct summary_deploy deploys[STATE_DEPLOYS];
 	struct summary_open open[SUMMARY_MAX_OPEN];
 	struct request requests[SUMMARY_MAX_OPEN];
+	struct summary_wait waits[SUMMARY_MAX_WAITS];
 	size_t used; /* of strings */
 	char strings[STATE_STRINGS];
 };
@@ -238,6 +259,7 @@ const char *kept_string(struct kept_summary *k, const char *s, size_t max);
 
 struct recfile_reader {
 	struct router *router;
+	struct sites *sites;
 	const struct recfile_sink *sink;
 	const struct recfile_block *head;
 	uint64_t shift;
@@ -252,6 +274,8 @@ struct recfile_reader {
 		uint32_t len;
 	} path[DICT_MAX];
 	struct route **routes;
+	const struct site *site[SITES_MAX];
+	uint32_t n_sites;
 	struct request request;	    /* the one that is handed over */
 	struct kept_summary *state; /* the one that is handed over */
 	uint8_t raw[BLOCK_RAW_MAX];
@@ -259,6 +283,14 @@ struct recfile_reader {
 
 /* A route that may be none; beyond what is known the cursor is bad. */
 struct route *read_route(struct recfile_reader *r);
+/* The same of a site; NULL also where the sites are full. */
+const struct site *read_site(struct recfile_reader *r);
+/* The facts of what is told of no request: all of each behind its number. */
+void read_stall_fact(struct recfile_reader *r);
+void read_background_fact(struct recfile_reader *r);
+void read_loop_fact(struct recfile_reader *r);
+/* Whether a fact of that time may be in this block; what contradicts the block's head is forged. */
+bool read_within(struct recfile_reader *r, uint64_t t);
 /* Fills out from the facts; kind_of: the first number, less FACT_END. Returns the kind's flags. */
 unsigned read_request(struct recfile_reader *r, uint64_t kind_of, struct request *out);
 /* Into r->state. */

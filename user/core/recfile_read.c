@@ -63,10 +63,10 @@ int recfile_head_read(const void *bytes, size_t len, struct recfile_head *head,
 		return damaged(d, "it ends within its head of %d bytes, after %zu",
 			       RECFILE_HEAD_SIZE, len);
 	head->version = (uint32_t)get_le(p + 8, 4);
-	if (head->version != RECFILE_VERSION || get_le(p + 12, 4))
-		return damaged(d, "its format is version %u%s, this reqscope reads version %d",
+	if (head->version < RECFILE_OLDEST || head->version > RECFILE_VERSION || get_le(p + 12, 4))
+		return damaged(d, "its format is version %u%s, this reqscope reads versions %d to %d",
 			       head->version, get_le(p + 12, 4) ? " with additions" : "",
-			       RECFILE_VERSION);
+			       RECFILE_OLDEST, RECFILE_VERSION);
 	if (!crc_fits(p, RECFILE_HEAD_SIZE))
 		return damaged(d, "its head is damaged: the checksum does not fit");
 	head->created = get_le(p + 16, 8);
@@ -111,13 +111,14 @@ int recfile_block_read(const void *bytes, struct recfile_block *b, struct recfil
 
 /* --- blocks */
 
-struct recfile_reader *recfile_reader_new(struct router *router)
+struct recfile_reader *recfile_reader_new(struct router *router, struct sites *sites)
 {
 	struct recfile_reader *r = calloc(1, sizeof(*r));
 
 	if (!r)
 		return NULL;
 	r->router = router;
+	r->sites = sites;
 	r->state = kept_summary_new();
 	if (!r->state) {
 		free(r);
@@ -203,7 +204,7 @@ static int read_block(struct recfile_reader *r, const uint8_t *p, size_t left,
 	return recfile_reader_block(r, b, p + RECFILE_BLOCK_SIZE, 0, sink, d);
 }
 
-int recfile_read(const void *bytes, size_t len, struct router *router,
+int recfile_read(const void *bytes, size_t len, struct router *router, struct sites *sites,
 		 const struct recfile_sink *sink, struct recfile_info *info,
 		 struct recfile_damage *d)
 {
@@ -217,7 +218,7 @@ int recfile_read(const void *bytes, size_t len, struct router *router,
 	if (err)
 		return err;
 	info->version = head.version;
-	r = recfile_reader_new(router);
+	r = recfile_reader_new(router, sites);
 	if (!r)
 		return -ENOMEM;
 	while (at < len && !err) {

@@ -86,7 +86,11 @@ static void describe(struct kind *k, struct recfile_writer *w, const struct requ
 			      (r->head_seen ? KIND_HEAD_SEEN : 0) |
 			      (r->status_seen ? KIND_STATUS_SEEN : 0) |
 			      (r->output_lost ? KIND_OUTPUT_LOST : 0) |
-			      (r->input_lost ? KIND_INPUT_LOST : 0) | (r->late ? KIND_LATE : 0));
+			      (r->input_lost ? KIND_INPUT_LOST : 0) | (r->late ? KIND_LATE : 0) |
+			      (r->error ? KIND_ERROR : 0) | (r->stall.site ? KIND_STALL : 0) |
+			      (r->gil_wait ? KIND_GIL : 0) | (r->gc ? KIND_GC : 0));
+	k->error = r->error;
+	k->stall = r->stall.site;
 	k->route = r->route ? route_final(r->route) : NULL;
 	if (!r->head_seen)
 		return;
@@ -107,6 +111,10 @@ static void write_kind(struct recfile_writer *w, const struct kind *k)
 	bytes_u64(&w->text, k->cache);
 	write_route(w, k->route);
 	bytes_string(&w->text, k->method);
+	if (k->flags & KIND_ERROR)
+		write_site(w, k->error);
+	if (k->flags & KIND_STALL)
+		write_site(w, k->stall);
 }
 
 struct kind_look {
@@ -235,6 +243,16 @@ static void put_trace_id(struct recfile_writer *w, const char *hex)
 	bytes_put(&w->nums, id, sizeof(id));
 }
 
+static void put_waits(struct recfile_writer *w, const struct request *r, unsigned flags)
+{
+	if (flags & KIND_STALL)
+		bytes_u64(&w->nums, r->stall.ns);
+	if (flags & KIND_GIL)
+		bytes_u64(&w->nums, r->gil_wait);
+	if (flags & KIND_GC)
+		bytes_u64(&w->nums, r->gc);
+}
+
 void write_request(struct recfile_writer *w, const struct request *r, unsigned fact, unsigned flags)
 {
 	struct kind k;
@@ -253,6 +271,7 @@ void write_request(struct recfile_writer *w, const struct request *r, unsigned f
 		put_path(w, r->http.path, r->http.path_len);
 	if (k.http & HTTP1_F_TRACE_ID)
 		put_trace_id(w, r->http.trace_id);
+	put_waits(w, r, k.flags);
 }
 
 /* --- reading */
@@ -273,6 +292,8 @@ static const struct kind *read_new_kind(struct recfile_reader *r, struct kind *s
 	k->cache = (uint8_t)cursor_upto(&r->text, CACHE_KINDS - 1);
 	k->route = read_route(r);
 	cursor_string(&r->text, k->method, HTTP1_METHOD_MAX - 1);
+	k->error = k->flags & KIND_ERROR ? read_site(r) : NULL;
+	k->stall = k->flags & KIND_STALL ? read_site(r) : NULL;
 	if (r->text.bad)
 		return &no_kind;
 	if (k != spare)
@@ -394,8 +415,17 @@ static inline void apply_kind(const struct kind *k, struct request *out)
 	out->input_lost = k->flags & KIND_INPUT_LOST;
 	out->late = k->flags & KIND_LATE;
 	out->route = k->route;
+	out->error = k->error;
+	out->stall.site = k->stall;
 	out->http.flags = k->http;
 	memcpy(out->http.method, k->method, sizeof(k->method));
+}
+
+static inline void read_waits(struct recfile_reader *r, unsigned flags, struct request *out)
+{
+	out->stall.ns = flags & KIND_STALL ? cursor_upto(&r->nums, TIME_MAX) : 0;
+	out->gil_wait = flags & KIND_GIL ? cursor_upto(&r->nums, TIME_MAX) : 0;
+	out->gc = flags & KIND_GC ? cursor_upto(&r->nums, TIME_MAX) : 0;
 }
 
 unsigned read_request(struct recfile_reader *r, uint64_t kind_of, struct request *out)
@@ -415,5 +445,6 @@ unsigned read_request(struct recfile_reader *r, uint64_t kind_of, struct request
 		read_path(r, &out->http);
 	if (k->http & HTTP1_F_TRACE_ID)
 		read_trace_id(r, out->http.trace_id);
+	read_waits(r, k->flags, out);
 	return k->flags;
 }

@@ -22,7 +22,7 @@ static void put_string(struct recfile_writer *w, const char *s, size_t max)
 
 static const char *get_string(struct recfile_reader *r, size_t max)
 {
-	char text[STATE_STRING + 1];
+	char text[STATE_WHERE + 1];
 
 	return cursor_string(&r->text, text, max) ? kept_string(r->state, text, max) : NULL;
 }
@@ -380,6 +380,51 @@ static void get_tracer(struct recfile_reader *r, struct summary *s)
 	}
 }
 
+/* --- what the interpreter told, from version 2 on */
+
+static void put_interpreter(struct recfile_writer *w, const struct summary *s)
+{
+	uint32_t n = s->n_open < SUMMARY_MAX_OPEN ? s->n_open : SUMMARY_MAX_OPEN;
+
+	for (uint32_t i = 0; i < n; i++)
+		put_string(w, s->open[i].where, STATE_WHERE);
+	write_site(w, s->held);
+	bytes_u64(&w->text, s->held_ns);
+	n = put_count(w, s->n_waits, SUMMARY_MAX_WAITS);
+	for (uint32_t i = 0; i < n; i++) {
+		bytes_u64(&w->text, s->waits[i].count);
+		bytes_u64(&w->text, s->waits[i].threads);
+		put_string(w, s->waits[i].where, STATE_WHERE);
+		put_string(w, s->waits[i].on, STATE_WHERE);
+	}
+}
+
+static void get_waits(struct recfile_reader *r, struct summary *s)
+{
+	uint32_t n = get_count(r, SUMMARY_MAX_WAITS);
+
+	for (uint32_t i = 0; i < n && !r->text.bad; i++) {
+		struct summary_wait *wait = &r->state->waits[i];
+
+		wait->count = cursor_u64(&r->text);
+		wait->threads = cursor_u64(&r->text);
+		wait->where = get_string(r, STATE_WHERE);
+		wait->on = get_string(r, STATE_WHERE);
+		if (!wait->where || !wait->on)
+			r->text.bad = true;
+		s->n_waits = i + 1;
+	}
+}
+
+static void get_interpreter(struct recfile_reader *r, struct summary *s)
+{
+	for (uint32_t i = 0; i < s->n_open; i++)
+		r->state->open[i].where = get_string(r, STATE_WHERE);
+	s->held = read_site(r);
+	s->held_ns = cursor_u64(&r->text);
+	get_waits(r, s);
+}
+
 /* --- the whole */
 
 static void put_length(uint8_t *p, size_t n)
@@ -404,6 +449,7 @@ void write_state(struct recfile_writer *w, const struct summary *s)
 	put_saturation(w, &s->saturation);
 	put_deploys(w, s);
 	put_tracer(w, s);
+	put_interpreter(w, s);
 	if (!w->text.failed)
 		put_length(w->text.p + start, w->text.n - start - 4);
 }
@@ -419,6 +465,8 @@ static void read_parts(struct recfile_reader *r, struct summary *s)
 	get_saturation(r, &s->saturation);
 	get_deploys(r, s);
 	get_tracer(r, s);
+	if (r->text.p < r->text.end) /* else of version 1 */
+		get_interpreter(r, s);
 }
 
 void read_state(struct recfile_reader *r)

@@ -76,7 +76,7 @@ static void reset_block(struct recfile_writer *w)
 	w->text.failed = w->nums.failed = false;
 	w->error = 0;
 	w->started = false;
-	w->n_begins = w->n_routes = 0;
+	w->n_begins = w->n_routes = w->n_sites = 0;
 	w->last_id = w->last_conn = 0;
 	w->last_peer = (struct rs_addr){};
 	dict_reset(&w->kinds);
@@ -86,7 +86,7 @@ static void reset_block(struct recfile_writer *w)
 }
 
 /* Notes the time of a fact; the first begins the block. False: there is no room for more. */
-static bool enter(struct recfile_writer *w, uint64_t t)
+bool recfile_enter(struct recfile_writer *w, uint64_t t)
 {
 	if (!w->started) {
 		reset_block(w);
@@ -203,7 +203,7 @@ static int begins_room(struct recfile_writer *w)
 
 void recfile_begin(struct recfile_writer *w, const struct request *r)
 {
-	bool room = enter(w, r->seen);
+	bool room = recfile_enter(w, r->seen);
 	uint32_t at = w->n_begins;
 
 	w->begun++;
@@ -228,7 +228,7 @@ static bool take_begin(struct recfile_writer *w, const struct request *r)
 
 void recfile_end(struct recfile_writer *w, const struct request *r)
 {
-	bool room = enter(w, r->ended > r->seen ? r->ended : r->seen);
+	bool room = recfile_enter(w, r->ended > r->seen ? r->ended : r->seen);
 	bool here = take_begin(w, r);
 
 	w->ended++;
@@ -242,7 +242,7 @@ void recfile_end(struct recfile_writer *w, const struct request *r)
 
 void recfile_retract(struct recfile_writer *w, const struct request *r)
 {
-	bool room = enter(w, w->clock > r->seen ? w->clock : r->seen);
+	bool room = recfile_enter(w, w->clock > r->seen ? w->clock : r->seen);
 	bool here = take_begin(w, r);
 
 	w->begun--;
@@ -254,17 +254,23 @@ void recfile_retract(struct recfile_writer *w, const struct request *r)
 	write_time(w, w->clock);
 }
 
-void recfile_stuck(struct recfile_writer *w, const struct request *r, uint64_t now)
+void recfile_stuck(struct recfile_writer *w, const struct request *r, uint64_t now, const char *where)
 {
-	if (!enter(w, now))
+	char text[STATE_WHERE + 1] = "";
+
+	if (!recfile_enter(w, now))
 		return;
-	write_request(w, r, FACT_STUCK, 0);
+	if (where)
+		memcpy(text, where, strnlen(where, STATE_WHERE));
+	write_request(w, r, *text ? FACT_STUCK_AT : FACT_STUCK, 0);
 	write_time(w, now);
+	if (*text)
+		bytes_string(&w->text, text);
 }
 
 void recfile_state(struct recfile_writer *w, const struct summary *s)
 {
-	if (!enter(w, s->now))
+	if (!recfile_enter(w, s->now))
 		return;
 	if (!w->head.number && s->stats->from) /* the run's own begin */
 		widen(w, s->stats->from);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stats_priv.h"
+
 /* Room grows by this many buckets, a quarter of an octave. */
 #define ROOM	    8
 #define FIRST_WIDTH UINT64_C(1000000) /* ns: slices begin fine and double as time goes on */
@@ -209,8 +211,20 @@ static int route_add(struct series_route *r, const struct facts *f, uint32_t sli
 	return err;
 }
 
+/* Of a 5xx with its head the exception, if one was seen. */
+static int raised_add(struct series_route *r, const struct request *q)
+{
+	if (!q->status_seen || q->status < 500 || q->status > 599)
+		return 0;
+	if (q->error)
+		return errors_add(&r->raised, q->error, q->status, 1, STATS_MAX_ERRORS);
+	r->raised.rest++;
+	return 0;
+}
+
 static void route_clear(struct series_route *r)
 {
+	errors_free(&r->raised);
 	for (uint32_t i = 0; i < r->n; i++)
 		batch_clear(&r->batch[i]);
 	free(r->batch);
@@ -313,7 +327,7 @@ int series_add(struct series *s, const struct request *r)
 	if (!r->route)
 		return err;
 	to = route_entry(s, route_final(r->route));
-	return !to || route_add(to, &f, slice) ? -ENOMEM : err;
+	return !to || route_add(to, &f, slice) || raised_add(to, r) ? -ENOMEM : err;
 }
 
 /* --- folding */
@@ -324,7 +338,7 @@ int series_add(struct series *s, const struct request *r)
  */
 static int route_merge(struct series_route *into, const struct series_route *from)
 {
-	int err = 0;
+	int err = errors_merge(&into->raised, &from->raised, STATS_MAX_ERRORS);
 
 	if (!into->n && batches_room(into))
 		return -ENOMEM;
@@ -402,6 +416,25 @@ static int from_sums(struct series_route *to, const struct hist latency[LATENCIE
 	return 0;
 }
 
+static int raised_from(struct series_route *to, const struct route_stats *rs)
+{
+	uint64_t told = 0;
+	int err = 0;
+
+	for (uint32_t i = 0; i < rs->errors.n; i++) {
+		const struct error_count *c = &rs->errors.items[i];
+
+		if (c->status < 500)
+			continue;
+		told += c->count;
+		if (errors_add(&to->raised, c->site, c->status, c->count, STATS_MAX_ERRORS))
+			err = -ENOMEM;
+	}
+	if (rs->status.class[5] > told)
+		to->raised.rest += rs->status.class[5] - told;
+	return err;
+}
+
 static int from_route(struct series *s, const struct route_stats *rs)
 {
 	struct series_route *to = route_entry(s, route_final(rs->route));
@@ -411,7 +444,7 @@ static int from_route(struct series *s, const struct route_stats *rs)
 	to->count += rs->count;
 	to->known += rs->count - rs->ends[REQ_UNKNOWN];
 	to->errors += rs->status.class[5] + rs->ends[REQ_SERVER_CLOSED];
-	return from_sums(to, rs->latency);
+	return raised_from(to, rs) ? -ENOMEM : from_sums(to, rs->latency);
 }
 
 int series_from_stats(struct series *s, const struct stats *st)

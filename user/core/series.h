@@ -45,6 +45,7 @@ struct series_route {
 	uint32_t n, cap;
 	struct series_batch *batch;    /* owned; room for cap, those beyond n are empty */
 	uint64_t slice[SERIES_SLICES]; /* requests that ended, on the series' grid */
+	struct error_counts raised;    /* exceptions behind its 5xx; rest: 5xx without one that is told */
 };
 
 struct series {

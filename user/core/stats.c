@@ -68,6 +68,7 @@ static void route_stats_free(struct route_stats *rs)
 	for (int i = 0; i < LATENCIES; i++)
 		hist_free(&rs->latency[i]);
 	auth_free(rs->auth);
+	errors_free(&rs->errors);
 	free(rs->status.codes);
 	free(rs);
 }
@@ -79,6 +80,7 @@ static void route_stats_reset(struct route_stats *rs)
 	memset(&rs->slowest, 0, sizeof(rs->slowest));
 	memset(rs->cache, 0, sizeof(rs->cache));
 	auth_reset(rs->auth);
+	errors_reset(&rs->errors);
 	status_counts_reset(&rs->status);
 	for (int i = 0; i < LATENCIES; i++)
 		hist_reset(&rs->latency[i]);
@@ -152,12 +154,14 @@ static int route_end(struct stats *s, const struct request *r, const int64_t d[L
 	if (d[LAT_TOTAL] >= 0)
 		keep_slowest(rs, r, (uint64_t)d[LAT_TOTAL]);
 	cache_add(rs->cache, r);
-	if (auth_add(rs->auth, r, d[LAT_TOTAL]))
+	if (auth_add(rs->auth, r, d[LAT_TOTAL]) || errors_end(s, r, rs))
 		err = -ENOMEM;
 	return latency_add(rs->latency, d) ? -ENOMEM : err;
 }
 
-static int route_stats_merge(struct route_stats *into, const struct route_stats *from)
+/* errors: how many of them may be there */
+static int route_stats_merge(struct route_stats *into, const struct route_stats *from,
+			     uint32_t errors)
 {
 	int err;
 
@@ -168,7 +172,8 @@ static int route_stats_merge(struct route_stats *into, const struct route_stats 
 		into->slowest = from->slowest;
 	cache_merge(into->cache, from->cache);
 	err = status_counts_merge(&into->status, &from->status);
-	if (auth_merge(into->auth, from->auth))
+	if (auth_merge(into->auth, from->auth) ||
+	    errors_merge(&into->errors, &from->errors, errors))
 		err = -ENOMEM;
 	return latency_merge(into->latency, from->latency) ? -ENOMEM : err;
 }
@@ -184,7 +189,7 @@ static int routes_merge(struct stats *into, const struct stats *from)
 		if (!rs || !rs->count)
 			continue;
 		to = route_entry(into, route_final(rs->route));
-		if (!to || route_stats_merge(to, rs))
+		if (!to || route_stats_merge(to, rs, errors_max(into)))
 			err = -ENOMEM;
 	}
 	return err;
@@ -206,7 +211,7 @@ static int route_refile(struct stats *s, struct route_stats *rs)
 		s->routes[route->id] = rs;
 		return 0;
 	}
-	err = route_stats_merge(to, rs);
+	err = route_stats_merge(to, rs, errors_max(s));
 	route_stats_free(rs);
 	return err;
 }
@@ -215,6 +220,7 @@ int stats_fold_routes(struct stats *s)
 {
 	int err = 0;
 
+	stalls_fold(s);
 	for (uint32_t i = 0; i < s->n_routes; i++) {
 		struct route_stats *rs = s->routes[i];
 
@@ -321,6 +327,9 @@ void stats_free(struct stats *s)
 	for (int i = 0; i < LATENCIES; i++)
 		hist_free(&s->latency[i]);
 	auth_free(s->auth);
+	errors_free(&s->background);
+	errors_free(&s->routeless);
+	free(s->stalls);
 	free(s->status.codes);
 	free(s->routes);
 	free(s->workers);
@@ -336,6 +345,9 @@ void stats_reset(struct stats *s, uint64_t from)
 	status_counts_reset(&s->status);
 	memset(s->cache, 0, sizeof(s->cache));
 	auth_reset(s->auth);
+	errors_reset(&s->background);
+	errors_reset(&s->routeless);
+	stalls_reset(s);
 	for (int i = 0; i < LATENCIES; i++)
 		hist_reset(&s->latency[i]);
 	for (uint32_t i = 0; i < s->n_routes; i++)
@@ -394,7 +406,9 @@ int stats_end(struct stats *s, const struct request *r)
 	cache_add(s->cache, r);
 	if (r->status_seen && status_counts_add(&s->status, r->status, 1))
 		err = -ENOMEM;
-	if (r->route && route_end(s, r, d))
+	if (r->route ? route_end(s, r, d) : errors_end(s, r, NULL))
+		err = -ENOMEM;
+	if (stalls_end(s, r))
 		err = -ENOMEM;
 	/* Until it is read its pid is the listener's, which may be no worker at all. */
 	if ((r->read || r->head) && worker_end(s, r, d))
@@ -421,7 +435,8 @@ static bool is_blank(const struct stats *s)
 {
 	static const struct ledger zero;
 
-	return !s->from && !s->to && !memcmp(&s->ledger, &zero, sizeof(zero));
+	return !s->from && !s->to && !memcmp(&s->ledger, &zero, sizeof(zero)) && !s->background.n &&
+	       !s->n_stalls && !s->loop.watched;
 }
 
 int stats_merge(struct stats *into, const struct stats *from)
@@ -441,7 +456,10 @@ int stats_merge(struct stats *into, const struct stats *from)
 	cache_merge(into->cache, from->cache);
 	if (latency_merge(into->latency, from->latency) || auth_merge(into->auth, from->auth))
 		err = -ENOMEM;
-	if (routes_merge(into, from))
+	if (routes_merge(into, from) || stalls_merge(into, from))
+		err = -ENOMEM;
+	if (errors_merge(&into->background, &from->background, errors_max(into)) ||
+	    errors_merge(&into->routeless, &from->routeless, errors_max(into)))
 		err = -ENOMEM;
 	if (workers_merge(into, from))
 		err = -ENOMEM;

@@ -44,7 +44,7 @@ struct status_counts {
 /* Requests that brought Authorization or Cookie along, and those that did not. */
 enum auth_kind { AUTH_YES, AUTH_NO, AUTH_KINDS };
 struct auth_stats {
-	uint64_t count; /* ended, their head seen */
+	uint64_t count;		/* ended, their head seen */
 	uint64_t server_errors; /* 5xx */
 	struct hist total;
 };
@@ -65,7 +65,7 @@ struct error_counts {
 #define STATS_MAX_STALLS 64
 struct stall_stats {
 	const struct site *site;
-	const struct route *route; /* whose endpoint it was, of the longest; NULL not known */
+	const struct route *route;  /* whose endpoint it was, of the longest; NULL not known */
 	uint64_t count, max, total; /* ns */
 	uint64_t victims;	    /* requests that lay unread meanwhile, by when they ended */
 	uint64_t waited;	    /* ns that these lay unread because of it */
@@ -82,9 +82,9 @@ struct stall {
 /* Time of all event loops together, ns. watched == 0: not known. */
 struct loop_time {
 	uint64_t watched, busy;
-	uint64_t gil, gil_waits;
-	uint64_t gc, gc_runs; /* gc_known: where collections can be seen */
-	bool gc_known;
+	uint64_t gil, gil_waits; /* gil_known: where the address of the GIL is known */
+	uint64_t gc, gc_runs;	 /* gc_known: where collections can be seen */
+	bool gil_known, gc_known;
 };
 
 struct ledger {
@@ -131,6 +131,8 @@ struct stats {
 	uint32_t n_stalls, cap_stalls;
 	uint64_t stalls_rest; /* found no room */
 	struct loop_time loop;
+	bool all_sites; /* set by who merges files: errors and stalls are bounded by their sites
+			   alone */
 	struct route_stats **routes; /* by route id, NULL where none; owned */
 	uint32_t n_routes;
 	struct worker_stats *workers; /* owned; in the order in which they were met */
@@ -160,8 +162,9 @@ void stats_begin(struct stats *s, const struct request *r);
  */
 int stats_end(struct stats *s, const struct request *r);
 
-/* The rest of what can be told: 0 or -ENOMEM. A stall counts when it is over; its victims count with
-   their own end (request.stall). A loop's time is what went by since it was told last. */
+/* The rest of what can be told: 0 or -ENOMEM. A stall counts when it is over; its victims count
+   with their own end (request.stall). A loop's time is what went by since it was told last; what is
+   known of it is what is known of all that was told. */
 int stats_stall(struct stats *s, const struct stall *stall);
 int stats_background(struct stats *s, const struct site *site);
 void stats_loop(struct stats *s, const struct loop_time *t);
@@ -173,10 +176,14 @@ void stats_retract(struct stats *s, const struct request *r);
 /*
  * into += from, `from` being the stretch that follows: `from` and carried stay into's, `to` and
  * open become from's, everything else adds. One that is as stats_new() made it changes nothing, on
- * either side. Both must be of one router. 0 or -ENOMEM (the ledger is right, the rest may lack a
- * part).
+ * either side. Both must be of one router and of one table of sites. 0 or -ENOMEM (the ledger is
+ * right, the rest may lack a part).
  */
 int stats_merge(struct stats *into, const struct stats *from);
+
+/* Tells all sites by those of another table. 0, -ENOSPC when that takes no more of them (it lacks
+   memory, perhaps; nothing was changed). */
+int stats_move_sites(struct stats *s, struct sites *into);
 
 /* Moves what was counted under routes that have folded since to the route they folded into. 0 or
    -ENOMEM (the totals are right, a route may lack a part). */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* stats_priv.h - what the files of the statistics share: counters by kind (stats_kinds.c). Those that
-   return an int return 0 or -ENOMEM. */
+/* stats_priv.h - what the files of the statistics share: counters by kind (stats_kinds.c), of
+   exceptions (stats_errors.c), of stalls (stats_stalls.c). Those that return an int return 0 or
+   -ENOMEM. */
 #ifndef RS_STATS_PRIV_H
 #define RS_STATS_PRIV_H
 
@@ -18,5 +19,26 @@ void auth_free(struct auth_stats auth[AUTH_KINDS]);
 
 void cache_add(uint64_t cache[CACHE_KINDS], const struct request *r);
 void cache_merge(uint64_t *into, const uint64_t *from);
+
+/* max: entries; what is new beyond them is in rest */
+int errors_add(struct error_counts *e, const struct site *site, uint16_t status, uint64_t count,
+	       uint32_t max);
+int errors_merge(struct error_counts *into, const struct error_counts *from, uint32_t max);
+void errors_reset(struct error_counts *e);
+void errors_free(struct error_counts *e);
+/* That of a request which ended, where one was seen: to its route, NULL when it has none. */
+int errors_end(struct stats *s, const struct request *r, struct route_stats *rs);
+uint32_t errors_max(const struct stats *s);
+
+/* Sums of ns: 292 years at most, whatever files say. */
+static inline uint64_t ns_add(uint64_t a, uint64_t b)
+{
+	return a > INT64_MAX - (b < INT64_MAX ? b : INT64_MAX) ? INT64_MAX : a + b;
+}
+
+int stalls_end(struct stats *s, const struct request *r);
+int stalls_merge(struct stats *into, const struct stats *from);
+void stalls_reset(struct stats *s);
+void stalls_fold(struct stats *s);
 
 #endif

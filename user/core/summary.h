@@ -110,8 +110,10 @@ struct summary_wait {
 	const char *where; /* the innermost frame of the app's own code: "db.py:88 get_conn" */
 	const char *on;	   /* what that called: "asyncpg.pool.Pool.acquire"; "" not known */
 	const char *host;  /* of a merge of several hosts; else NULL */
+	uint64_t at_wall_ns; /* of a merge: the end of its part, when that was so; else 0 */
+	uint32_t pid;	     /* of a merge: a process of its target; else 0 */
 };
-#define SUMMARY_MAX_WAITS 16
+#define SUMMARY_MAX_WAITS 16 /* of a merge there may be more */
 
 /*
  * What a merged summary is made of: one target of one host over one stretch of time. Stretches that
@@ -127,6 +129,8 @@ struct summary_part {
 	uint64_t start_wall_ns, end_wall_ns;
 	int64_t carried, open;
 	bool alive, listening; /* at its end */
+	const struct site *held; /* the same; NULL: no event loop was held up */
+	uint64_t held_ns;
 };
 
 struct summary_feature {
@@ -209,7 +213,7 @@ const char *verdict_name(enum verdict_state state); /* "up", ... */
 void summary_opaque_since(struct summary *s, const struct summary_opaque *before, int64_t begun,
 			  const struct verdict_rules *rules);
 
-/* --- views that the sinks share (summary_view.c) */
+/* --- views that the sinks share (summary_view.c, summary_insight.c) */
 
 /* "1,204": thousands set apart. Writes into buf (32 bytes are enough), returns it. */
 char *summary_count(char *buf, size_t size, uint64_t n);
@@ -217,6 +221,28 @@ char *summary_count(char *buf, size_t size, uint64_t n);
 /* The route that takes the most time after `prev` (NULL: of all), NULL at the end. Those without any
    request are left out. Linear in the routes, so that walking all of them needs no memory. */
 const struct route_stats *summary_next_route(const struct stats *st, const struct route_stats *prev);
+
+/* The one that is told after prev (NULL: the first), NULL at the end: more first, then by status and
+   place. */
+const struct error_count *summary_next_error(const struct error_counts *e,
+					     const struct error_count *prev);
+
+/* The same over all routes, of those that had none, too. f: the one before, {NULL} the first. False at
+   the end. */
+struct summary_failure {
+	const struct error_count *error;
+	const struct route *route; /* NULL: none */
+};
+bool summary_next_failure(const struct stats *st, struct summary_failure *f);
+#define SUMMARY_MAX_FAILURES 50
+
+/* Those for which the loops were away longest in all come first. */
+const struct stall_stats *summary_next_stall(const struct stats *st, const struct stall_stats *prev);
+
+/* Shares of the time of the event loops, 0..1; NaN where that is not known. */
+double summary_loop_busy(const struct stats *st);
+double summary_loop_gil(const struct stats *st);
+double summary_loop_gc(const struct stats *st);
 
 /* Whether a comes before b in that order: of equal ones, which is told first must not depend on the order
    in which routes were met. */

@@ -157,7 +157,7 @@ static int read_tracer(struct reader *rd, struct jsonr v, void *into)
 struct found {
 	struct jsonr schema, host, target, window, verdict, requests, status, codes, latency, cache,
 		auth, routes, left_out, open, workers, listeners, saturation, deploys, tracer,
-		parts;
+		parts, errors, background, loop, waits;
 };
 
 #define FIND(name, field, required)                                       \
@@ -178,7 +178,9 @@ static int find_members(struct reader *rd, struct jsonr v, struct found *f)
 		FIND("open", open, true),	    FIND("workers", workers, true),
 		FIND("listeners", listeners, true), FIND("saturation", saturation, true),
 		FIND("deploys", deploys, false),    FIND("tracer", tracer, true),
-		FIND("parts", parts, false),
+		FIND("parts", parts, false),	    FIND("errors", errors, false),
+		FIND("background_errors", background, false),
+		FIND("loop", loop, false),	    FIND("waits", waits, false),
 	};
 	int err = READ_OBJECT(rd, v, schema, f);
 
@@ -253,6 +255,42 @@ static int read_counts(struct reader *rd, const struct found *f, struct stats *s
 	return err;
 }
 
+static int read_failures(struct reader *rd, struct jsonr v, const struct found *f, struct stats *st)
+{
+	static const struct member other[] = {
+		{"errors_other", read_count, 0, false},
+	};
+	static const struct member background[] = {
+		{"background_errors_other", read_count, 0, false},
+	};
+	uint64_t n = 0;
+	size_t at;
+	int err = READ_OBJECT(rd, v, other, &n);
+
+	if (!err)
+		err = READ_OBJECT(rd, v, background, &st->background.rest);
+	if (err)
+		return err;
+	at = read_enter(rd, "errors");
+	err = read_errors(rd, f->errors, n, st);
+	if (!err)
+		read_leave(rd, at);
+	return err;
+}
+
+static int read_insight(struct reader *rd, struct jsonr v, const struct found *f)
+{
+	int err = read_failures(rd, v, f, rd->file->s.stats);
+
+	if (!err)
+		err = take_list(rd, "background_errors", read_background, f->background);
+	if (!err)
+		err = take_list(rd, "loop", read_loop, f->loop);
+	if (!err)
+		err = take_list(rd, "waits", read_waits, f->waits);
+	return err;
+}
+
 static int read_all(struct reader *rd, struct jsonr v)
 {
 	struct summary *s = &rd->file->s;
@@ -265,6 +303,8 @@ static int read_all(struct reader *rd, struct jsonr v)
 		err = read_counts(rd, &f, s->stats);
 	if (!err)
 		err = take_list(rd, "routes", read_routes_of, f.routes);
+	if (!err)
+		err = read_insight(rd, v, &f);
 	if (!err)
 		err = take_list(rd, "open", read_open, f.open);
 	if (!err)
@@ -293,6 +333,7 @@ void summary_read_free(struct summary *s)
 	for (uint32_t i = 0; i < file->n_row_hists; i++)
 		hist_free(&file->row_hists[i]);
 	free(file->row_hists);
+	sites_free(file->sites);
 	while ((block = file->blocks)) {
 		file->blocks = block->next;
 		free(block);
@@ -307,8 +348,12 @@ static int read_text(struct jsonr v, struct router *router, struct summary **out
 	int err;
 
 	rd.file = calloc(1, sizeof(*rd.file));
-	if (!rd.file || !(rd.file->s.stats = stats_new())) {
-		free(rd.file);
+	if (!rd.file)
+		return read_no_memory(&rd);
+	rd.file->s.stats = stats_new();
+	rd.file->sites = sites_new_max(READ_MAX_SITES);
+	if (!rd.file->s.stats || !rd.file->sites) {
+		summary_read_free(&rd.file->s);
 		return read_no_memory(&rd);
 	}
 	err = read_all(&rd, v);

@@ -15,7 +15,7 @@ struct open_entry {
 	uint64_t id, age, conn, queue, at;
 	uint32_t pid;
 	struct jsonr method, path, phase;
-	const char *host;
+	const char *where, *host;
 	struct request request; /* made of these */
 };
 
@@ -53,6 +53,7 @@ static int read_open_entry(struct reader *rd, struct jsonr v, void *into)
 		{"pid", read_pid, offsetof(struct open_entry, pid), false},
 		{"conn", read_count, offsetof(struct open_entry, conn), true},
 		{"queue", read_ns, offsetof(struct open_entry, queue), false},
+		{"where", read_name, offsetof(struct open_entry, where), false},
 		{"host", read_name, offsetof(struct open_entry, host), false},
 		{"at", read_wall, offsetof(struct open_entry, at), false},
 	};
@@ -121,6 +122,7 @@ int read_open(struct reader *rd, struct jsonr v, struct summary *s)
 		open[i].id = e->id;
 		open[i].request = &e->request;
 		open[i].age = e->age;
+		open[i].where = e->where;
 		open[i].host = e->host;
 		open[i].at_wall_ns = e->at;
 	}

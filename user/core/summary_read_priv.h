@@ -6,6 +6,7 @@
  *   summary_read_who.c    who and when: host, target, window, parts
  *   summary_read_stats.c  what is counted: statuses, distributions, routes
  *   summary_read_lists.c  what is listed: open requests, workers, listeners, deploys
+ *   summary_read_insight.c  what the interpreter tells: exceptions, event loops, waits
  *   summary_read_value.c  members and values, errors, memory
  */
 #ifndef RS_SUMMARY_READ_PRIV_H
@@ -20,6 +21,9 @@
 #define READ_MAX_LISTENERS 4096
 #define READ_MAX_FEATURES  64
 #define READ_MAX_DEPLOYS   4096
+#define READ_MAX_SITES	   8192
+#define READ_MAX_ERRORS	   65536 /* in each list */
+#define READ_MAX_WAITS	   4096
 #define READ_MAX_TEXT	   65536 /* bytes of a name; the names of many hosts are one */
 
 /* A summary and all that it points to. */
@@ -31,6 +35,7 @@ struct read_block {
 struct read_summary {
 	struct summary s; /* first: a summary that was read is its whole */
 	struct read_block *blocks;
+	struct sites *sites;
 	struct hist *row_hists; /* of s.rows */
 	uint32_t n_row_hists;
 };
@@ -108,6 +113,18 @@ read_fn read_latency;	   /* struct hist[LATENCIES] */
 read_fn read_cache;	   /* uint64_t[CACHE_KINDS] */
 read_fn read_auth;	   /* struct auth_stats[AUTH_KINDS] */
 int read_routes(struct reader *rd, struct jsonr v, struct stats *st);
+/* The route of that name; made when there is none. */
+int read_route_name(struct reader *rd, struct jsonr method, struct jsonr template,
+		    const char *place, struct route **out);
+
+read_fn read_route_errors; /* struct error_counts, empty */
+int check_route_errors(struct reader *rd, const struct route_stats *rs);
+/* After the routes. other: those that are not listed. */
+int read_errors(struct reader *rd, struct jsonr v, uint64_t other, struct stats *st);
+int read_background(struct reader *rd, struct jsonr v, struct summary *s);
+int read_loop(struct reader *rd, struct jsonr v, struct summary *s);
+int read_held(struct reader *rd, struct jsonr v, const struct site **held, uint64_t *ns);
+int read_waits(struct reader *rd, struct jsonr v, struct summary *s);
 
 int read_open(struct reader *rd, struct jsonr v, struct summary *s);
 int read_workers(struct reader *rd, struct jsonr v, struct summary *s);

@@ -310,25 +310,36 @@ static struct route_stats *entry_of(struct stats *st, struct route *route)
 	return rs;
 }
 
-static int find_route(struct reader *rd, const struct route_names *names, struct stats *st,
-		      struct route_stats **rs)
+int read_route_name(struct reader *rd, struct jsonr method_text, struct jsonr template_text,
+		    const char *place, struct route **out)
 {
 	char method[ROUTE_METHOD_MAX], template[ROUTE_TEMPLATE_MAX];
 	struct route *route;
 	size_t at = read_enter(rd, "method");
-	int err = read_bytes(rd, names->method, method, sizeof(method), NULL);
+	int err = read_bytes(rd, method_text, method, sizeof(method), NULL);
 
 	if (err)
 		return err;
 	read_leave(rd, at);
 	read_enter(rd, "route");
-	err = read_bytes(rd, names->template, template, sizeof(template), NULL);
+	err = read_bytes(rd, template_text, template, sizeof(template), NULL);
 	if (err)
 		return err;
 	read_leave(rd, at);
-	route = router_restore(rd->router, method, template, names->place);
+	route = *out = router_restore(rd->router, method, template, place);
 	if (strcmp(route->method, method) || strcmp(route->template, template))
 		return read_wrong(rd, "more different routes or methods than there is room for");
+	return 0;
+}
+
+static int find_route(struct reader *rd, const struct route_names *names, struct stats *st,
+		      struct route_stats **rs)
+{
+	struct route *route;
+	int err = read_route_name(rd, names->method, names->template, names->place, &route);
+
+	if (err)
+		return err;
 	if (route->id < st->n_routes && st->routes[route->id])
 		return read_wrong(rd, "this method and route are given twice");
 	*rs = entry_of(st, route);
@@ -410,6 +421,8 @@ static int read_route(struct reader *rd, struct jsonr v, struct stats *st)
 		{"latency", read_route_latency, offsetof(struct route_stats, latency), true},
 		{"cache", read_cache, offsetof(struct route_stats, cache), true},
 		{"auth", read_auth, offsetof(struct route_stats, auth), true},
+		{"errors", read_route_errors, offsetof(struct route_stats, errors), false},
+		{"errors_other", read_count, offsetof(struct route_stats, errors.rest), false},
 	};
 	struct route_names names = {.place = NULL};
 	struct route_stats *rs = NULL;
@@ -423,6 +436,8 @@ static int read_route(struct reader *rd, struct jsonr v, struct stats *st)
 		err = check_route(rd, rs);
 	if (!err)
 		err = read_statuses(rd, names.status, names.codes, &rs->status);
+	if (!err)
+		err = check_route_errors(rd, rs);
 	if (!err && rs->latency[LAT_TOTAL].count)
 		err = read_slowest(rd, names.slowest, rs);
 	return err;

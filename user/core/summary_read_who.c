@@ -33,7 +33,7 @@ static int read_generation(struct reader *rd, struct jsonr v, void *into)
 }
 
 struct lists {
-	struct jsonr pids, ports, generations;
+	struct jsonr pids, ports, generations, held;
 };
 
 static int read_pids(struct reader *rd, struct jsonr v, const uint32_t **pids, uint32_t *n)
@@ -142,9 +142,10 @@ static int read_part(struct reader *rd, struct jsonr v, void *into)
 	static const struct member lists[] = {
 		{"pids", read_value, offsetof(struct lists, pids), true},
 		{"ports", read_value, offsetof(struct lists, ports), true},
+		{"held", read_value, offsetof(struct lists, held), false},
 	};
 	struct summary_part *part = into;
-	struct lists l;
+	struct lists l = {.held = {.p = NULL}};
 	int err = READ_OBJECT(rd, v, members, part);
 
 	if (!err)
@@ -153,6 +154,8 @@ static int read_part(struct reader *rd, struct jsonr v, void *into)
 		err = read_pids(rd, l.pids, &part->pids, &part->n_pids);
 	if (!err)
 		err = read_ports(rd, l.ports, &part->ports, &part->n_ports);
+	if (!err)
+		err = read_held(rd, l.held, &part->held, &part->held_ns);
 	for (uint32_t i = 1; !err && i < part->n_pids; i++)
 		if (part->pids[i] <= part->pids[i - 1])
 			err = read_wrong(rd, "pids must ascend");

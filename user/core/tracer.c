@@ -191,6 +191,11 @@ static void take(struct tracer *t, const struct event *e, const void *record, si
 		take_followers(t, c);
 }
 
+static bool of_connection(const struct rs_event *h)
+{
+	return h->conn && h->type <= RS_EV_CLOSE;
+}
+
 int tracer_event(struct tracer *t, const void *record, size_t size)
 {
 	struct event e;
@@ -200,7 +205,7 @@ int tracer_event(struct tracer *t, const void *record, size_t size)
 		t->counts.malformed++;
 		return -EINVAL;
 	}
-	if (e.h->conn)
+	if (of_connection(e.h))
 		take(t, &e, record, size);
 	return 0;
 }

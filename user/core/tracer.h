@@ -54,8 +54,9 @@ struct tracer *tracer_new(const struct tracer_options *options, struct router *r
 void tracer_free(struct tracer *t);
 
 /*
- * Takes one event, in the order of the ring. Process and listener events are not its business and
- * are ignored. 0 or -EINVAL (malformed, counted, ignored).
+ * Takes one event, in the order of the ring. Those of processes, listeners and the interpreter
+ * alone (stalls, pauses, what was logged) are not its business and are ignored. 0 or -EINVAL
+ * (malformed, counted, ignored).
  *
  * Two CPUs may put events of one connection into the ring in the other order than they were numbered.
  * One that comes too early is held back until those before it have come, or until tracer_settle()

@@ -21,6 +21,8 @@
  *   idle      it listens, and no request began or was open in the window.
  *   up        none of these.
  *
+ * Where the interpreter tells why, that follows the reasons of a rule (verdict_insight.c).
+ *
  * A full accept queue is told as a further reason of whatever state holds, and so is a limit of the
  * host that is near (verdict_saturation.c).
  */
@@ -404,22 +406,39 @@ static void note_full_queues(const struct summary *s, struct verdict *v)
 	}
 }
 
+typedef void rule(const struct summary *s, struct verdict *v);
+
+/* A rule, and when it holds, why. */
+static bool apply(const struct summary *s, struct verdict *v, rule *check, rule *why)
+{
+	unsigned before = v->n_reasons;
+
+	check(s, v);
+	if (v->n_reasons == before)
+		return false;
+	why(s, v);
+	return true;
+}
+
 void verdict_decide(struct summary *s, const struct verdict_rules *rules)
 {
 	struct verdict *v = &s->verdict;
+	bool stuck;
 
 	memset(v, 0, sizeof(*v));
 	v->rules = *rules;
 	check_down(s, v);
-	check_stuck(s, v);
+	stuck = apply(s, v, check_stuck, verdict_why_stuck);
 	check_loss(s, v);
 	check_opaque(s, v);
-	check_erroring(s, v);
-	verdict_slow(s, v);
+	apply(s, v, check_erroring, verdict_why_erroring);
+	apply(s, v, verdict_slow, verdict_why_slow);
 	if (!v->n_reasons && !begun(&s->stats->ledger) && !s->late.hung)
 		say_idle(s, v);
 	if (!v->n_reasons)
 		say_up(s, v);
+	if (!stuck)
+		verdict_held(s, v, false);
 	note_full_queues(s, v);
 	verdict_saturation(s, v);
 	verdict_deploy(s, v);

@@ -28,6 +28,13 @@ void verdict_deploy(const struct summary *s, struct verdict *v);
 
 void verdict_slow(const struct summary *s, struct verdict *v);
 
+/* verdict_insight.c: after the reasons of a rule that held, why, where the interpreter tells it */
+void verdict_why_erroring(const struct summary *s, struct verdict *v);
+void verdict_why_slow(const struct summary *s, struct verdict *v);
+void verdict_why_stuck(const struct summary *s, struct verdict *v);
+/* A loop that is held up; one of no rule only when that is long. */
+void verdict_held(const struct summary *s, struct verdict *v, bool stuck);
+
 struct words words_count(uint64_t n);	   /* "1,204" */
 struct words words_duration(double ns);	   /* "12.3 ms" */
 struct words words_percent(double share);  /* "2.6 %" */

@@ -197,6 +197,17 @@ static void put_sentences(struct line *l, const struct comparison *c)
 				    compare_words(text, sizeof(text), c, &c->rows[i]), 4);
 }
 
+/* Exceptions that were not there before. */
+static void put_new(struct line *l, const struct comparison *c)
+{
+	char text[2048];
+
+	if (c->n_new && !c->beyond)
+		line_end(l);
+	for (uint32_t i = 0; i < c->n_new; i++)
+		put_wrapped(l, STYLE_RED, compare_new_words(text, sizeof(text), &c->news[i]), 4);
+}
+
 /* What was not judged, so that nobody takes it for unchanged. */
 static void put_unjudged(struct line *l, const struct comparison *c)
 {
@@ -235,6 +246,7 @@ void sink_diff_text(FILE *f, const struct diff *d, const struct term_options *o)
 	line_end(&l);
 	put_table(&l, c);
 	put_sentences(&l, c);
+	put_new(&l, c);
 	line_end(&l);
 	put_unjudged(&l, c);
 	put_wrapped(&l, STYLE_DIM, compare_basis(text, sizeof(text), c), 0);

@@ -92,6 +92,38 @@ static void put_basis(struct jsonw *w, const struct comparison *c)
 	jsonw_object_end(w);
 }
 
+static void put_site(struct jsonw *w, const char *name, const char *text)
+{
+	if (*text)
+		jsonw_string(w, name, text);
+}
+
+static void put_new(struct jsonw *w, const struct comparison *c)
+{
+	char text[2048];
+
+	jsonw_array(w, "new_errors");
+	for (uint32_t i = 0; i < c->n_new; i++) {
+		const struct compare_new *n = &c->news[i];
+
+		jsonw_object(w, NULL);
+		jsonw_string(w, "method", n->route->method);
+		jsonw_string(w, "route", n->route->template);
+		jsonw_u64(w, "status", n->status);
+		put_site(w, "type", n->site->type);
+		put_site(w, "where", n->site->where);
+		put_site(w, "app", n->site->detail);
+		jsonw_u64(w, "count", n->count);
+		jsonw_object(w, "requests");
+		jsonw_u64(w, "before", n->before);
+		jsonw_u64(w, "after", n->after);
+		jsonw_object_end(w);
+		jsonw_string(w, "text", compare_new_words(text, sizeof(text), n));
+		jsonw_object_end(w);
+	}
+	jsonw_array_end(w);
+}
+
 void sink_diff_json(FILE *f, const struct diff *d)
 {
 	const struct comparison *c = d->comparison;
@@ -110,6 +142,7 @@ void sink_diff_json(FILE *f, const struct diff *d)
 	for (uint32_t i = 1; i < c->n_rows; i++)
 		put_row(&w, NULL, c, &c->rows[i]);
 	jsonw_array_end(&w);
+	put_new(&w, c);
 	jsonw_object_end(&w);
 	fputc('\n', f);
 }

@@ -143,6 +143,7 @@ void html_errors(FILE *f, const struct html_report *r)
 		fputs(html_ended(st) ? "<p class=\"none\">None.</p>\n"
 				     : "<p class=\"none\">No request ended.</p>\n",
 		      f);
+		html_exceptions(f, st);
 		html_section_end(f);
 		return;
 	}
@@ -154,6 +155,7 @@ void html_errors(FILE *f, const struct html_report *r)
 		put_error(f, &e.rows[i]);
 	put_more(f, &e);
 	fputs("</tbody></table></div>\n", f);
+	html_exceptions(f, st);
 	html_section_end(f);
 }
 

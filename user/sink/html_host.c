@@ -30,7 +30,7 @@ static void put_changes(FILE *f, const struct summary_deploy *d)
 {
 	const struct compare_row *row;
 	enum compare_metric metric;
-	char words[DEPLOY_WORDS];
+	char words[DEPLOY_WORDS], new[2048];
 	uint32_t i = 0;
 
 	for (; d->comparison && i < HTML_CHANGES; i++) {
@@ -40,6 +40,12 @@ static void put_changes(FILE *f, const struct summary_deploy *d)
 		fprintf(f, "<div class=\"%s\">", row->change[metric].worse ? "fail" : "dim");
 		html_words(f, words);
 		fputs("</div>", f);
+	}
+	for (uint32_t k = 0; d->comparison && k < d->comparison->n_new && k < HTML_CHANGES; k++) {
+		fputs("<div class=\"fail\">", f);
+		html_words(f, compare_new_words(new, sizeof(new), &d->comparison->news[k]));
+		fputs("</div>", f);
+		i++;
 	}
 	if (!i)
 		fprintf(f, "<div class=\"dim\">%s</div>", deploy_nothing(d));

@@ -8,15 +8,18 @@
 
 #include "html.h"
 
-#define HTML_ROUTES    50
-#define HTML_ERRORS    50
-#define HTML_OPEN      20
-#define HTML_WORKERS   32
-#define HTML_LISTENERS 16
-#define HTML_CHANGES   4 /* told of each deploy */
-#define HTML_DEPLOYS   16
-#define HTML_CODES     12  /* status codes told of each route */
-#define HTML_COLUMNS   160 /* of a string from outside */
+#define HTML_ROUTES	50
+#define HTML_ERRORS	50
+#define HTML_OPEN	20
+#define HTML_WORKERS	32
+#define HTML_LISTENERS	16
+#define HTML_CHANGES	4 /* told of each deploy */
+#define HTML_DEPLOYS	16
+#define HTML_EXCEPTIONS 50
+#define HTML_STALLS	20
+#define HTML_WAITS	20
+#define HTML_CODES	12  /* status codes told of each route */
+#define HTML_COLUMNS	160 /* of a string from outside */
 
 /* --- text (html_text.c) */
 
@@ -95,6 +98,10 @@ void html_phases(FILE *f, const struct html_report *r);
 bool html_phase_scale(struct scale *sc, const struct stats *st);
 void html_distributions(FILE *f, const struct hist latency[LATENCIES], const struct scale *sc,
 			bool large);
+void html_loop(FILE *f, const struct html_report *r); /* stalls of the event loop */
+void html_exceptions(FILE *f, const struct stats *st);
+void html_waits(FILE *f, const struct summary *s);
+void html_waits_in(FILE *f, const char *where); /* of one request; nothing for NULL */
 void html_routes(FILE *f, const struct html_report *r);
 void html_slowest(FILE *f, const struct html_report *r);
 void html_open(FILE *f, const struct html_report *r);

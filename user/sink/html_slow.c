@@ -64,13 +64,15 @@ static void put_status(FILE *f, const struct request *r)
 		fputs("<td>-</td>", f);
 }
 
-static void put_what(FILE *f, const struct request *r)
+/* where: it waits there in the application; NULL not known */
+static void put_what(FILE *f, const struct request *r, const char *where)
 {
 	fputs("<td class=\"req\">", f);
 	if (r->head_seen)
 		html_request(f, r->http.method, r->http.path, r->http.path_len, 0);
 	else
 		fputs("<i>not read</i>", f);
+	html_waits_in(f, where);
 	fputs("</td>", f);
 }
 
@@ -87,7 +89,7 @@ static void put_slow(FILE *f, const struct summary *s, const struct request *r, 
 	html_duration(f, (double)total);
 	fputs("</b></td>", f);
 	put_bar(f, parts, longest);
-	put_what(f, r);
+	put_what(f, r, NULL);
 	fputs("</tr>\n", f);
 }
 
@@ -139,8 +141,20 @@ static void put_open(FILE *f, const struct summary *s, const struct summary_open
 	else
 		fputc('-', f);
 	fputs("</td>", f);
-	put_what(f, o->request);
+	put_what(f, o->request, o->where);
 	fputs("</tr>\n", f);
+}
+
+static void put_all_open(FILE *f, const struct summary *s, uint32_t shown, uint64_t all)
+{
+	fputs("<div class=\"scroll\"><table class=\"open\"><thead><tr><th scope=\"col\">age</th>"
+	      "<th scope=\"col\" class=\"name\">phase</th><th scope=\"col\">pid</th>"
+	      "<th scope=\"col\">request</th></tr></thead><tbody>\n",
+	      f);
+	for (uint32_t i = 0; i < shown; i++)
+		put_open(f, s, &s->open[i]);
+	html_more(f, 4, all - shown, "open requests");
+	fputs("</tbody></table></div>\n", f);
 }
 
 void html_open(FILE *f, const struct html_report *r)
@@ -150,17 +164,12 @@ void html_open(FILE *f, const struct html_report *r)
 	uint64_t all = open > (int64_t)s->n_open ? (uint64_t)open : s->n_open;
 	uint32_t shown = s->n_open < HTML_OPEN ? s->n_open : HTML_OPEN;
 
-	if (!shown)
+	if (!shown && !s->n_waits)
 		return;
 	html_section(f, "open", "Open at the end",
-		     "Requests that had not ended, the oldest first.");
-	fputs("<div class=\"scroll\"><table class=\"open\"><thead><tr><th scope=\"col\">age</th>"
-	      "<th scope=\"col\" class=\"name\">phase</th><th scope=\"col\">pid</th>"
-	      "<th scope=\"col\">request</th></tr></thead><tbody>\n",
-	      f);
-	for (uint32_t i = 0; i < shown; i++)
-		put_open(f, s, &s->open[i]);
-	html_more(f, 4, all - shown, "open requests");
-	fputs("</tbody></table></div>\n", f);
+		     shown ? "Requests that had not ended, the oldest first." : NULL);
+	if (shown)
+		put_all_open(f, s, shown, all);
+	html_waits(f, s);
 	html_section_end(f);
 }

@@ -73,7 +73,7 @@ const char *const html_style[] = {
 	".op{color:var(--dim);font-size:16px}",
 	".codes{font-size:13px}",
 	".code{border:1px solid var(--line);border-radius:12px;padding:1px 9px}",
-	".code.c4,.st.c4,td.warn{color:var(--warn)}li .fail{color:var(--fail)}.code.c5,"
+	".code.c4,.st.c4,td.warn{color:var(--warn)}li .fail,p.fail{color:var(--fail)}.code.c5,"
 	".st.c5,td.fail{color:var(--fail);font-weight:600}",
 	".chart{position:relative;padding-right:14px}.chart.flags{padding-top:22px}",
 	".cap{margin:0 0 3px 64px}.cap b{color:var(--fg)}",

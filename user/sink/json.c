@@ -10,6 +10,7 @@
 #include "../lib/jsonw.h"
 #include "json_parts.h"
 #include "json_deploy.h"
+#include "json_insight.h"
 #include "sink.h"
 
 static void put_ms_double(struct jsonw *w, const char *name, double ns)
@@ -198,6 +199,7 @@ static void put_route(struct jsonw *w, const struct summary *s, const struct rou
 	}
 	put_cache(w, r->cache);
 	put_auth(w, r->auth);
+	json_route_errors(w, r);
 	jsonw_object_end(w);
 }
 
@@ -241,6 +243,7 @@ static void put_open(struct jsonw *w, const struct summary *s)
 		jsonw_ms(w, "age", o->age);
 		jsonw_string(w, "phase", request_phase_name(o->phase));
 		put_open_request(w, o->request);
+		jsonw_string(w, "where", o->where);
 		jsonw_string(w, "host", o->host);
 		if (o->at_wall_ns)
 			jsonw_time(w, "at", o->at_wall_ns);
@@ -297,8 +300,10 @@ static void put_known(struct jsonw *w, const char *name, uint64_t v)
 		jsonw_u64(w, name, v);
 }
 
-static void put_saturation(struct jsonw *w, const struct summary_saturation *s)
+static void put_saturation(struct jsonw *w, const struct summary *summary)
 {
+	const struct summary_saturation *s = &summary->saturation;
+
 	jsonw_object(w, "saturation");
 	jsonw_double(w, "run_queue", s->run_queue);
 	jsonw_double(w, "throttled", s->throttled);
@@ -313,6 +318,8 @@ static void put_saturation(struct jsonw *w, const struct summary_saturation *s)
 	if (s->threads != SUMMARY_UNKNOWN)
 		jsonw_u64(w, "threads_pid", s->threads_pid);
 	jsonw_string(w, "threads_host", s->threads_host);
+	jsonw_double(w, "gil_wait", summary_loop_gil(summary->stats));
+	jsonw_double(w, "gc", summary_loop_gc(summary->stats));
 	jsonw_object_end(w);
 }
 
@@ -344,6 +351,7 @@ static void put_part(struct jsonw *w, const struct summary_part *p)
 	jsonw_i64(w, "open", p->open);
 	jsonw_bool(w, "alive", p->alive);
 	jsonw_bool(w, "listening", p->listening);
+	json_held(w, p->held, p->held_ns);
 	jsonw_object_end(w);
 }
 
@@ -408,10 +416,15 @@ void sink_summary_json_line(FILE *f, const struct summary *s, const struct sink_
 	put_cache(&w, s->stats->cache);
 	put_auth(&w, s->stats->auth);
 	put_routes(&w, s, line ? line->max_routes : UINT32_MAX);
+	json_errors(&w, s->stats,
+		    line && line->max_routes < SUMMARY_MAX_FAILURES ? line->max_routes
+								    : SUMMARY_MAX_FAILURES);
 	put_open(&w, s);
 	put_workers(&w, s);
 	put_listeners(&w, s);
-	put_saturation(&w, &s->saturation);
+	put_saturation(&w, s);
+	json_loop(&w, s);
+	json_waits(&w, s);
 	json_deploys(&w, s);
 	put_tracer(&w, s);
 	put_parts(&w, s);

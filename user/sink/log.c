@@ -7,6 +7,7 @@
 
 #include "../lib/escape.h"
 #include "../lib/units.h"
+#include "told.h"
 
 #define FACILITY_DAEMON 3
 #define PATH_COLUMNS	120
@@ -58,6 +59,19 @@ struct sentence {
 	size_t size, len;
 };
 
+/* A character that was cut at the end goes. */
+static void end_whole(struct sentence *s)
+{
+	size_t at = s->len;
+
+	while (at && (s->out[at - 1] & 0xc0) == 0x80)
+		at--;
+	if (!at || utf8_length((unsigned char *)s->out + at - 1, s->len - at + 1))
+		return;
+	s->len = at - 1;
+	s->out[s->len] = '\0';
+}
+
 static void __attribute__((format(printf, 2, 3))) say(struct sentence *s, const char *format, ...)
 {
 	va_list args;
@@ -68,6 +82,7 @@ static void __attribute__((format(printf, 2, 3))) say(struct sentence *s, const 
 	va_end(args);
 	if (n > 0)
 		s->len += (size_t)n < s->size - s->len ? (size_t)n : s->size - s->len - 1;
+	end_whole(s);
 }
 
 static void say_bytes(struct sentence *s, const char *bytes, size_t len)
@@ -96,6 +111,15 @@ static void say_request_line(struct sentence *s, const struct request *r)
 	say_bytes(s, r->http.path, r->http.path_len);
 }
 
+static void say_error(struct sentence *s, const struct site *site)
+{
+	char words[TOLD_WORDS];
+
+	say(s, ": ");
+	told_error(words, sizeof(words), site, WORDS_FULL);
+	say_bytes(s, words, strlen(words));
+}
+
 size_t log_words_request(char *out, size_t size, const struct request *r, uint64_t now)
 {
 	struct sentence s = {out, size, 0};
@@ -116,6 +140,8 @@ size_t log_words_request(char *out, size_t size, const struct request *r, uint64
 		say_duration(&s, " after ", (double)p.abandoned);
 	else if (p.total >= 0)
 		say_duration(&s, " in ", (double)p.total);
+	if (r->error)
+		say_error(&s, r->error);
 	return s.len;
 }
 

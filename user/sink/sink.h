@@ -34,11 +34,13 @@ struct term_options {
 void sink_summary_text(FILE *f, const struct summary *s, const struct term_options *o);
 
 /* One line per request (event "end"), or for one still open (event "open"). wall_offset: wall clock
-   less monotonic, ns. target: its name. now: monotonic, for the age of an open one. */
+   less monotonic, ns. target: its name. now: monotonic, for the age of an open one; where: it waits there
+   in the application, NULL not known. */
 struct trace_context {
 	const char *host, *target;
 	int64_t wall_offset;
 	uint64_t now;
+	const char *where;
 };
 void sink_trace_json(FILE *f, const struct trace_context *c, const struct request *r);
 void sink_trace_text(FILE *f, const struct trace_context *c, const struct request *r,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * term.c - the summary screen: which parts it has and, when lines are scarce, what they give up.
- * The parts themselves are in term_head.c, term_shape.c and term_table.c.
+ * The parts themselves are in term_head.c, term_shape.c, term_table.c and term_insight.c.
  */
 #include <stddef.h>
 #include <string.h>
@@ -11,6 +11,9 @@
 #define REPORT_ROUTES  12
 #define REPORT_WORKERS 16
 #define REPORT_OPEN    5
+#define REPORT_ERRORS  8
+#define REPORT_STALLS  5
+#define REPORT_WAITS   5
 #define SCREEN_ROUTES  40 /* a tall terminal shows more of them */
 #define DEPLOY_LINES   8
 
@@ -21,16 +24,19 @@ static const struct {
 } cuts[] = {
 	{offsetof(struct plan, routes), 6},  {offsetof(struct plan, workers), 6},
 	{offsetof(struct plan, open), 3},    {offsetof(struct plan, shape), 1},
-	{offsetof(struct plan, gaps), 0},    {offsetof(struct plan, routes), 3},
-	{offsetof(struct plan, workers), 2}, {offsetof(struct plan, open), 1},
-	{offsetof(struct plan, extras), 1},  {offsetof(struct plan, overall), 0},
-	{offsetof(struct plan, deploy), 2},
-	{offsetof(struct plan, extras), 0},  {offsetof(struct plan, workers), 0},
-	{offsetof(struct plan, shape), 0},   {offsetof(struct plan, reasons), 2},
+	{offsetof(struct plan, errors), 3},  {offsetof(struct plan, stalls), 2},
+	{offsetof(struct plan, waits), 2},   {offsetof(struct plan, gaps), 0},
+	{offsetof(struct plan, routes), 3},  {offsetof(struct plan, workers), 2},
+	{offsetof(struct plan, open), 1},    {offsetof(struct plan, waits), 0},
+	{offsetof(struct plan, extras), 2},  {offsetof(struct plan, overall), 0},
+	{offsetof(struct plan, errors), 1},  {offsetof(struct plan, stalls), 0},
+	{offsetof(struct plan, deploy), 2},  {offsetof(struct plan, extras), 0},
+	{offsetof(struct plan, workers), 0}, {offsetof(struct plan, shape), 0},
+	{offsetof(struct plan, errors), 0},  {offsetof(struct plan, reasons), 2},
 	{offsetof(struct plan, routes), 0},  {offsetof(struct plan, open), 0},
-	{offsetof(struct plan, deploy), 0},
-	{offsetof(struct plan, head), 0},    {offsetof(struct plan, reasons), 1},
-	{offsetof(struct plan, tracer), 0},  {offsetof(struct plan, numbers), 0},
+	{offsetof(struct plan, deploy), 0},  {offsetof(struct plan, head), 0},
+	{offsetof(struct plan, reasons), 1}, {offsetof(struct plan, tracer), 0},
+	{offsetof(struct plan, numbers), 0},
 };
 
 static unsigned *plan_field(struct plan *p, size_t offset)
@@ -53,9 +59,12 @@ static unsigned height(struct term *t)
 		term_verdict(t, true) + p->head,
 		p->numbers + p->overall + term_extras(t, true) + p->deploy,
 		p->shape,
+		term_error_height(t),
+		table_height(t->s->stats->n_stalls, p->stalls),
 		table_height(t->n_routes, p->routes),
 		table_height(t->n_workers, p->workers),
 		table_height(term_open_count(t), p->open),
+		table_height(t->s->n_waits, p->waits),
 		p->tracer,
 	};
 	unsigned lines = 0, shown = 0;
@@ -95,9 +104,12 @@ static void plan_make(struct term *t, const struct term_options *o)
 		.head = 1,
 		.numbers = begun > 0 ? 3 : 1,
 		.overall = t->s->overall ? 1 : 0,
-		.extras = 3,
+		.extras = 5,
 		.deploy = deploys < DEPLOY_LINES ? deploys : DEPLOY_LINES,
 		.shape = measured ? SHAPE_LINES : 0,
+		.errors = REPORT_ERRORS,
+		.stalls = REPORT_STALLS,
+		.waits = REPORT_WAITS,
 		.routes = o->lines ? SCREEN_ROUTES : REPORT_ROUTES,
 		.workers = t->n_workers > 1 ? REPORT_WORKERS : 0,
 		.open = t->s->n_open ? REPORT_OPEN : 0,
@@ -116,6 +128,14 @@ static void gap(struct term *t)
 
 static void write_tables(struct term *t)
 {
+	if (term_error_height(t)) {
+		gap(t);
+		term_errors(t);
+	}
+	if (t->plan.stalls && t->s->stats->n_stalls) {
+		gap(t);
+		term_stalls(t);
+	}
 	if (t->plan.routes && t->n_routes) {
 		gap(t);
 		term_routes(t);
@@ -127,6 +147,10 @@ static void write_tables(struct term *t)
 	if (t->plan.open && term_open_count(t)) {
 		gap(t);
 		term_open(t);
+	}
+	if (t->plan.waits && t->s->n_waits) {
+		gap(t);
+		term_waits(t);
 	}
 }
 

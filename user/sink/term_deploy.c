@@ -9,11 +9,20 @@
 #include "term_priv.h"
 
 #define CHANGES 3 /* told of the last one; of those before, the one that is worst, if any */
+#define NEW	2
 #define BEYOND	", beyond noise"
 
 static const struct summary_deploy *nth_last(const struct term *t, unsigned i)
 {
 	return &t->s->deploys[t->s->n_deploys - 1 - i];
+}
+
+/* Exceptions that came with it, a line each. */
+static unsigned count_new(const struct summary_deploy *d)
+{
+	unsigned n = d->comparison ? d->comparison->n_new : 0;
+
+	return n < NEW ? n : NEW;
 }
 
 /* Lines that tell what the i-th last one changed. */
@@ -28,6 +37,7 @@ static unsigned count_changes(const struct term *t, unsigned i)
 		return d->comparison && d->comparison->worse;
 	while (n < CHANGES && deploy_change(d->comparison, n, &row, &metric))
 		n++;
+	n += count_new(d);
 	return n ? n : 1;
 }
 
@@ -53,6 +63,21 @@ static void put_deploy(struct term *t, const struct summary_deploy *d)
 		 summary_count(n, sizeof(n), d->after.requests));
 	line_item(l, STYLE_PLAIN, LABEL_WIDTH, text);
 	line_end(l);
+}
+
+/* At most `max` lines; returns how many. */
+static unsigned put_new(struct term *t, const struct summary_deploy *d, unsigned max)
+{
+	unsigned n = count_new(d) < max ? count_new(d) : max;
+	char text[2048];
+
+	for (unsigned i = 0; i < n; i++) {
+		compare_new_words(text, sizeof(text), &d->comparison->news[i]);
+		line_to(&t->line, LABEL_WIDTH);
+		line_text(&t->line, STYLE_RED, text);
+		line_end(&t->line);
+	}
+	return n;
 }
 
 /* At most `max` lines. */
@@ -97,7 +122,9 @@ void term_deploy(struct term *t)
 		left--;
 		if (changes > left)
 			changes = left;
-		put_changes(t, d, changes);
 		left -= changes;
+		if (!i)
+			changes -= put_new(t, d, changes);
+		put_changes(t, d, changes);
 	}
 }

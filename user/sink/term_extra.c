@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * term_extra.c - lines of the summary screen that are there only when they have something to tell:
- * caches, logins, limits of the host that are near.
+ * caches, logins, limits of the host that are near. Those of the event loop are in term_insight.c.
  */
 #include <math.h>
 #include <stdarg.h>
@@ -139,7 +139,8 @@ static bool limits(struct term *t, bool dry)
 
 unsigned term_extras(struct term *t, bool dry)
 {
-	static bool (*const parts[])(struct term * t, bool dry) = {limits, caches, logins};
+	static bool (*const parts[])(struct term * t, bool dry) = {term_held, term_loop, limits,
+								   caches, logins};
 	unsigned lines = 0;
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts) && lines < t->plan.extras; i++)

@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../lib/escape.h"
 #include "../lib/units.h"
 #include "term_priv.h"
+#include "told.h"
 
 #define WIDE 100 /* columns from which on there is room for more than the necessary */
 
@@ -316,6 +318,43 @@ uint64_t term_open_count(const struct term *t)
 	return open > (int64_t)t->s->n_open ? (uint64_t)open : t->s->n_open;
 }
 
+#define PATH_LEAST 20 /* columns of a request that the place where it waits leaves it */
+
+/* Whole if there is room for both, else without its folders. */
+static unsigned place_columns(const char **where, unsigned request, unsigned room)
+{
+	unsigned least = request < PATH_LEAST ? request : PATH_LEAST, wants;
+
+	if (!*where)
+		return 0;
+	wants = (unsigned)utf8_columns(*where) + 3;
+	if (request + wants <= room)
+		return wants;
+	*where = told_file(*where);
+	wants = (unsigned)utf8_columns(*where) + 3;
+	if (least + wants <= room)
+		return wants;
+	return room > least + 3 + PATH_LEAST / 2 ? room - least : 0;
+}
+
+/* The request, and where in the application it waits. */
+static void put_request(struct line *l, const struct summary_open *o)
+{
+	const struct request *r = o->request;
+	const char *where = o->where;
+	unsigned room = line_room(l), request = r->head_seen ? 5u + r->http.path_len : 14;
+	unsigned place = place_columns(&where, request, room);
+
+	if (r->head_seen)
+		line_request(l, r->http.method, r->http.path, r->http.path_len, room - place);
+	else
+		line_string(l, STYLE_DIM, "(not read yet)", room - place);
+	if (place < 3)
+		return;
+	line_skip(l, 3);
+	line_string(l, STYLE_YELLOW, where, place - 3);
+}
+
 static void put_open(struct term *t, const struct summary_open *o)
 {
 	const struct request *r = o->request;
@@ -336,10 +375,7 @@ static void put_open(struct term *t, const struct summary_open *o)
 		line_string(l, STYLE_DIM, o->host, 16);
 		line_skip(l, 2);
 	}
-	if (r->head_seen)
-		line_request(l, r->http.method, r->http.path, r->http.path_len, line_room(l));
-	else
-		line_text(l, STYLE_DIM, "(not read yet)");
+	put_request(l, o);
 	line_end(l);
 }
 

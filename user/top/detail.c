@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * detail.c - one route: how many, how they ended, how long they took and in which phase, and its
- * slowest requests.
+ * detail.c - one route: how many, how they ended, its exceptions, how long they took and in which
+ * phase, and its slowest requests.
  */
 #include <curses.h>
 #include <math.h>
 #include <string.h>
 #include <time.h>
 
+#include "../lib/escape.h"
 #include "../lib/units.h"
+#include "../sink/told.h"
 #include "draw.h"
 #include "layout.h"
 
@@ -131,6 +133,41 @@ static void put_latency(struct put *p)
 			 units_duration(text, sizeof(text), hist_quantile(h, quantiles[i].q)));
 }
 
+#define ERRORS 3 /* of its exceptions that are shown */
+
+/* As long as fits, in words that may be from outside. */
+static void put_words(struct row *r, const struct site *site)
+{
+	char words[TOLD_WORDS];
+
+	for (int length = WORDS_FULL; length < WORDS_LENGTHS; length++) {
+		told_error(words, sizeof(words), site, (enum words_length)length);
+		if ((int)utf8_columns(words) <= row_room(r))
+			break;
+	}
+	row_bytes(r, STYLE_PLAIN, words, strlen(words), row_room(r));
+}
+
+/* Its exceptions with their places: how many, behind which status. */
+static void put_errors(struct put *p)
+{
+	struct error_row errors[ERRORS];
+	uint32_t all = told_errors(p->d->v->s.stats, p->rs, errors, ERRORS, NULL);
+	char n[UNITS_MAX];
+	struct row r;
+
+	for (uint32_t i = 0; i < all && i < ERRORS; i++) {
+		enum style style = errors[i].status >= 500 ? STYLE_RED : STYLE_YELLOW;
+
+		if (!labelled(p, &r, i ? "" : "raised"))
+			return;
+		row_printf(&r, STYLE_BOLD, "%s", short_count(n, errors[i].count));
+		row_printf(&r, style, "  %u", errors[i].status);
+		row_to(&r, r.x + 2);
+		put_words(&r, errors[i].site);
+	}
+}
+
 static void part_extras(struct term *t)
 {
 	term_extras(t, false);
@@ -148,6 +185,10 @@ static void put_parts(struct put *p)
 	memcpy(st.cache, p->rs->cache, sizeof(st.cache));
 	memcpy(st.auth, p->rs->auth, sizeof(st.auth));
 	saturation_unknown(&s.saturation);
+	st.loop = (struct loop_time){0}; /* of all routes */
+	st.n_stalls = 0;
+	st.stalls_rest = 0;
+	s.held = NULL;
 	s.stats = &st;
 	p->y += draw_part(p->d, p->y, p->end - p->y, &s, &plan, part_extras);
 	if (!p->rs->latency[LAT_TOTAL].count || p->end - p->y < LAYOUT_SHAPE + 1)
@@ -250,6 +291,7 @@ void draw_detail(const struct draw *d)
 	put_requests(&p);
 	put_statuses(&p);
 	put_latency(&p);
+	put_errors(&p);
 	put_parts(&p);
 	put_slowest(&p);
 }

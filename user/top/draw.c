@@ -9,6 +9,8 @@
 #include "../lib/units.h"
 #include "layout.h"
 
+#define EXTRAS 5 /* lines of term_extra.c */
+
 static int put_lines(const struct draw *d, int y, int max, const char *text)
 {
 	int lines = 0;
@@ -173,7 +175,7 @@ static void part_extras(struct term *t)
 
 static unsigned count_extras(const struct draw *d)
 {
-	struct term t = {.s = &d->v->s, .plan = {.extras = 3}};
+	struct term t = {.s = &d->v->s, .plan = {.extras = EXTRAS}};
 
 	return term_extras(&t, true);
 }

@@ -21,7 +21,7 @@ static const struct {
 	{offsetof(struct layout, reasons), 2, 1},
 	{offsetof(struct layout, deploys), 2, 1},
 	{offsetof(struct layout, rows), 9, 1},
-	{offsetof(struct layout, extras), 3, 1},
+	{offsetof(struct layout, extras), 5, 1},
 	{offsetof(struct layout, rows), 13, 1},
 	{offsetof(struct layout, reasons), 4, 1},
 	{offsetof(struct layout, deploys), 4, 1},

@@ -11,7 +11,7 @@
 /* What there would be to show. */
 struct layout_wish {
 	unsigned reasons; /* lines of the verdict */
-	unsigned extras;  /* caches, logins, limits */
+	unsigned extras;  /* the event loop, limits, caches, logins */
 	unsigned deploys;
 	bool overall;  /* totals since the start are known */
 	bool measured; /* there is a shape to draw */

@@ -33,6 +33,49 @@ static void copy_open(struct view *v, const struct summary *s)
 	v->s.open = v->open;
 }
 
+/* --- where they wait: texts that live as long as the summary */
+
+static size_t text_size(const char *text)
+{
+	return text ? strlen(text) + 1 : 0;
+}
+
+static const char *text_copy(char **to, const char *text)
+{
+	size_t n = text_size(text);
+	char *copy = *to;
+
+	if (!n)
+		return NULL;
+	memcpy(copy, text, n);
+	*to += n;
+	return copy;
+}
+
+/* After copy_open(). */
+static void copy_places(struct view *v, const struct summary *s, bool *failed)
+{
+	uint32_t n = s->n_waits < SUMMARY_MAX_WAITS ? s->n_waits : SUMMARY_MAX_WAITS;
+	size_t size = 1;
+	char *to;
+
+	for (uint32_t i = 0; i < s->n_open; i++)
+		size += text_size(s->open[i].where);
+	for (uint32_t i = 0; i < n; i++)
+		size += text_size(s->waits[i].where) + text_size(s->waits[i].on);
+	v->places = to = malloc(size);
+	v->s.waits = v->waits;
+	v->s.n_waits = to ? n : 0;
+	*failed |= !to;
+	for (uint32_t i = 0; i < s->n_open; i++)
+		v->open[i].where = to ? text_copy(&to, s->open[i].where) : NULL;
+	for (uint32_t i = 0; i < v->s.n_waits; i++) {
+		v->waits[i] = s->waits[i];
+		v->waits[i].where = text_copy(&to, s->waits[i].where);
+		v->waits[i].on = text_copy(&to, s->waits[i].on);
+	}
+}
+
 static void copy_stats(struct view *v, const struct summary *s, bool *failed)
 {
 	v->stats = stats_new();
@@ -79,6 +122,7 @@ struct view *view_new(const struct summary *s, const struct history *h,
 	v->s = *s;
 	copy_stats(v, s, &failed);
 	copy_open(v, s);
+	copy_places(v, s, &failed);
 	v->workers = duplicate(s->workers, s->n_workers, sizeof(*s->workers), &failed);
 	v->listeners = duplicate(s->listeners, s->n_listeners, sizeof(*s->listeners), &failed);
 	v->pids = duplicate(s->target.pids, s->target.n_pids, sizeof(*v->pids), &failed);
@@ -106,6 +150,7 @@ void view_free(struct view *v)
 		return;
 	stats_free(v->stats);
 	stats_free(v->overall);
+	free(v->places);
 	free(v->workers);
 	free(v->listeners);
 	free(v->pids);

@@ -17,6 +17,8 @@ struct view {
 	struct stats *overall; /* only what the line of totals needs */
 	struct summary_open open[SUMMARY_MAX_OPEN];
 	struct request requests[SUMMARY_MAX_OPEN];
+	struct summary_wait waits[SUMMARY_MAX_WAITS];
+	char *places; /* of open requests and waits, one NUL-terminated text after the other */
 	struct summary_worker *workers;
 	struct summary_listener *listeners;
 	uint32_t *pids;
