@@ -6,9 +6,10 @@ import subprocess
 
 import pytest
 
-pytest.register_assert_rewrite("reqscope", "servers", "shapes")
+pytest.register_assert_rewrite("reqscope", "servers", "shapes", "insights")
 
 import client  # noqa: E402
+import pythons  # noqa: E402
 import report  # noqa: E402
 import reqscope  # noqa: E402
 import servers  # noqa: E402
@@ -31,6 +32,8 @@ def why_no_bpf():
 
 def pytest_terminal_summary(terminalreporter):
     report.print_tables(terminalreporter.write_line)
+    report.write_insight(os.path.join(servers.BUILD, "insight-coverage.md"), terminalreporter.write_line,
+                         pythons.told())
 
 
 @pytest.fixture(scope="session")
@@ -48,15 +51,16 @@ def bpf(binary):
 
 
 @functools.cache
-def why_no_venv():
+def why_no_venv(age="pypi"):
+    env = dict(os.environ, **pythons.venv_of(age))
     done = subprocess.run([os.path.join(servers.TOP, "tools", "venv.sh")], stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True)
+                          capture_output=True, text=True, env=env)
     return done.returncode and f"the newest uvicorn cannot be installed: {done.stderr.strip()[-300:]}"
 
 
 def need_age(age):
-    if age == "pypi" and why_no_venv():
-        pytest.skip(why_no_venv())
+    if (age == "pypi" or pythons.venv_of(age)) and why_no_venv(age):
+        pytest.skip(why_no_venv(age))
 
 
 @pytest.fixture(scope="session")

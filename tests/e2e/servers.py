@@ -47,6 +47,7 @@ class Stack:
     app: str = "app:app"
     tag: str = ""  # tells apart servers that are the same otherwise
     extra: tuple = ()  # further arguments of uvicorn; of an option that is said twice the last counts
+    script: str = ""  # of APPS, that starts uvicorn in a way of its own
 
     def __str__(self):
         names = [self.age, self.server if self.server != "uvicorn" else f"{self.loop}-{self.http}"]
@@ -113,7 +114,8 @@ class Server:
         env = dict(os.environ, E2E_MARKS=self.marks, PYTHONDONTWRITEBYTECODE="1", PYTHONWARNINGS="ignore")
         env.pop("WEB_CONCURRENCY", None)
         with open(self.log, "ab") as log:
-            self.proc = subprocess.Popen([PYTHON[s.age], "-m", *argv], stdin=subprocess.DEVNULL,
+            argv = [os.path.join(APPS, s.script), *argv[1:]] if s.script else ["-m", *argv]
+            self.proc = subprocess.Popen([PYTHON[s.age], *argv], stdin=subprocess.DEVNULL,
                                          stdout=log, stderr=log, env=env, cwd=self.dir)
         self.pid = self.proc.pid
 

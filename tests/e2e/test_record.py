@@ -290,7 +290,7 @@ def test_no_recordings(server, truth, tmp_path):
             (write(tmp_path / "1", b"\x7fELF\x1b[31m and so on" * 9), r'it is no recording: it begins with "\x7fELF'),
             (write(tmp_path / "2", data[:20]), "it ends within its head"),
             (write(tmp_path / "3", recording.file_head(data, version=7) + data[56:]),
-             "its format is version 7, this reqscope reads version 1"),
+             "its format is version 7, this reqscope reads versions 1 to 2"),
             (write(tmp_path / "4", data[:30] + b"x" + data[31:]), "its head is damaged"),
             (write(tmp_path / "5", data[:56]), "the recording holds nothing"),
             (tmp_path / "empty", "holds no recording"),
