@@ -113,7 +113,7 @@ int census_conns(struct bpf_iter__bpf_map_elem *ctx)
 	e.out_pos = c->out_pos;
 	e.family = c->family;
 	e.flags = c->flags | (c->role == CONN_PENDING ? RS_F_UNACCEPTED : 0) |
-		  (c->unsure ? RS_F_NO_ARRIVALS : 0);
+		  (c->unsure ? RS_F_NO_ARRIVALS : 0) | (c->closed ? RS_F_CLOSED : 0);
 	e.established = c->established;
 	e.n_arrivals = arrivals_peek(c, e.arrivals);
 	bpf_seq_write(ctx->meta->seq, &e, sizeof(e));

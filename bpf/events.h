@@ -55,6 +55,8 @@ enum rs_event_type {
 #define RS_F_NONBLOCK     0x0080 /* OUT: the call could not block */
 #define RS_F_UNACCEPTED   0x0100 /* CLOSE: accept() never returned this connection */
 #define RS_F_ERROR        0x0200 /* OUT: it starts a 4xx or 5xx, and a struct rs_error is there */
+#define RS_F_LINE         0x0400 /* LOGGED: what was written ends with that line: it comes in pieces */
+#define RS_F_CLOSED       0x0400 /* census: its RS_EV_CLOSE has been emitted, the socket lingers */
 
 /* Every record's head. `conn` and `seq` are 0 on RS_EV_PROC and RS_EV_LISTEN; in the census of
    listeners, `conn` is an identity of the socket. */
@@ -238,6 +240,7 @@ struct rs_interp {
 	__u32 tb_next, tb_frame, tb_lasti;
 	__s32 fo_frame; /* of a PyFrameObject to the frame itself; -1: it is the frame */
 	__u32 fr_code, co_firstlineno;
+	__u32 tp_basicsize, ob_size, list_items, bytes_data; /* what uvloop keeps until it writes */
 };
 
 /* One thread with an event loop, in a table that the user side maps. Written by that thread's hooks
@@ -268,7 +271,7 @@ struct rs_census {
 	__u32 out_pos;
 	__u32 pad;
 	__u16 family;
-	__u16 flags; /* RS_F_LATE, RS_F_UNACCEPTED, RS_F_POS_COUNTED, RS_F_NO_ARRIVALS */
+	__u16 flags; /* RS_F_LATE, _UNACCEPTED, _POS_COUNTED, _NO_ARRIVALS, _CLOSED */
 	__u16 n_arrivals;
 	__u16 pad1;
 	__u64 established;

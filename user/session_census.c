@@ -37,8 +37,8 @@ static uint32_t census_once(struct session *s)
 	uint32_t suspects = 0;
 
 	if (!capture_census_conns(s->capture, keep_conn, &c)) {
-		session_drain(s);
 		tracer_census_begin(s->tracer, start);
+		session_drain(s);
 		for (size_t i = 0; i < c.n; i++)
 			tracer_census_conn(s->tracer, &c.list[i]);
 		suspects = tracer_census_end(s->tracer, start);

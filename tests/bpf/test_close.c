@@ -258,11 +258,17 @@ static void server_shuts_down(void **state)
 	struct link l;
 	struct answer a;
 	const struct event *e;
+	struct rs_census k = {};
 
 	connected(state, &l);
+	assert_true(census_has(l.w, l.conn, &k));
+	assert_int_equal(k.flags, l.flags);
 	a = ok(tell(l.target, .op = OP_SHUTDOWN, .fd = l.fd, .arg = SHUT_WR), "shutdown");
 	e = closed(&l, RS_F_BY_SERVER);
 	assert_in_range(e->h->ts, a.before, a.after);
+	/* it is still there, and known to be over */
+	assert_true(census_has(l.w, l.conn, &k));
+	assert_int_equal(k.flags, l.flags | RS_F_CLOSED);
 	client_send(l.client, 100, 10);
 	ok(tell(l.target, .op = OP_READ, .fd = l.fd, ONE(10)), "read");
 	client_close(&l);

@@ -58,6 +58,13 @@ struct fuzz {
 	uint64_t last_id;
 	bool lose, swap;
 	struct stream_record held; /* comes after the one that follows it */
+	struct {
+		bool taken;
+		uint8_t left; /* steps before it is compared */
+		uint64_t at;
+		struct rs_census list[CONNS];
+		uint32_t n;
+	} census;
 };
 
 static uint8_t byte(struct fuzz *f)
@@ -190,10 +197,26 @@ static void emit(struct fuzz *f)
 	f->lose = f->swap = false;
 }
 
-static void census(struct fuzz *f, bool lie)
+/* What the kernel held is compared; more may have happened since. */
+static void census_compare(struct fuzz *f)
 {
 	uint64_t dummy;
 
+	if (!f->census.taken)
+		return;
+	for (uint32_t i = 0; i < f->census.n; i++)
+		tracer_census_conn(f->tracer, &f->census.list[i]);
+	tracer_census_end(f->tracer, f->census.at);
+	tracer_late_hung(f->tracer, &dummy);
+	f->census.taken = false;
+}
+
+static void census_take(struct fuzz *f, bool lie)
+{
+	census_compare(f);
+	f->census.taken = true;
+	f->census.at = f->now;
+	f->census.n = 0;
 	tracer_census_begin(f->tracer, f->now);
 	for (uint32_t i = 0; i < CONNS; i++) {
 		struct rs_census k = stream_census(&f->conns[i], f->now);
@@ -205,10 +228,8 @@ static void census(struct fuzz *f, bool lie)
 			k.flags ^= byte(f);
 		}
 		if (f->alive[i])
-			tracer_census_conn(f->tracer, &k);
+			f->census.list[f->census.n++] = k;
 	}
-	tracer_census_end(f->tracer, f->now);
-	tracer_late_hung(f->tracer, &dummy);
 }
 
 /* Bytes that are nothing, or a head that is right and a rest that is not. */
@@ -318,7 +339,8 @@ static void step(struct fuzz *f)
 		break;
 	case OP_CENSUS:
 	case OP_LIE:
-		census(f, op % OPS == OP_LIE);
+		census_take(f, op % OPS == OP_LIE);
+		f->census.left = byte(f) % 8;
 		break;
 	case OP_LOSE:
 		f->lose = true;
@@ -368,7 +390,8 @@ static void end(struct fuzz *f)
 	hand_over(f, &f->held);
 	memset(f->alive, 0, sizeof(f->alive));
 	f->now = UINT64_MAX;
-	census(f, false);
+	census_take(f, false);
+	census_compare(f);
 	REQUIRE(f->begun == f->ended + f->retracted);
 	tracer_free(f->tracer);
 	router_free(f->router);
@@ -382,6 +405,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	begin(&f, data, size);
 	while (f.p < f.end) {
 		step(&f);
+		if (f.census.taken && !f.census.left--)
+			census_compare(&f);
 		check_ledger(&f);
 	}
 	end(&f);

@@ -70,8 +70,8 @@ static void census(struct capture *c, FILE *f)
 	uint64_t now = now_ns();
 
 	capture_census_conns(c, keep, &kept);
-	drain(c, f);
 	put(f, GOLDEN_CENSUS_BEGIN, &now, sizeof(now));
+	drain(c, f);
 	for (size_t i = 0; i < kept.n; i++)
 		put(f, GOLDEN_CENSUS_CONN, &kept.list[i], sizeof(kept.list[i]));
 	put(f, GOLDEN_CENSUS_END, &now, sizeof(now));

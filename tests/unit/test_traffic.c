@@ -66,15 +66,29 @@ static void take_open(void *ctx, struct request *r)
 	o->list[o->n++] = *r;
 }
 
-static void census(struct harness *h, const struct traffic *t, uint64_t at)
-{
-	struct rs_census k[4];
-	size_t n = traffic_census(t, at, k);
+/* What the kernel held at `at`. It is compared when what was in the ring then has been taken, with
+   what came while that was done. */
+struct census {
+	struct rs_census list[4];
+	size_t n;
+	uint64_t at;
+	uint32_t left; /* events that come before it is compared */
+};
 
+static void census_take(struct census *k, struct harness *h, const struct traffic *t, uint64_t at,
+			uint32_t left)
+{
+	*k = (struct census){.at = at, .left = left};
+	k->n = traffic_census(t, at, k->list);
 	tracer_census_begin(h->tracer, at);
-	for (size_t i = 0; i < n; i++)
-		tracer_census_conn(h->tracer, &k[i]);
-	tracer_census_end(h->tracer, at);
+}
+
+static void census_compare(struct census *k, struct harness *h)
+{
+	for (size_t i = 0; i < k->n; i++)
+		tracer_census_conn(h->tracer, &k->list[i]);
+	tracer_census_end(h->tracer, k->at);
+	k->at = 0;
 }
 
 /* All events, and now and then a census between them. */
@@ -82,13 +96,20 @@ static void replay(struct harness *h, const struct traffic *t)
 {
 	struct random r = {t->seed};
 	uint32_t censuses = random_chance(&r, 50) ? 0 : 1 + random_below(&r, 20);
+	struct census k = {};
 
 	for (size_t i = 0; i < t->n_events; i++) {
 		assert_int_equal(tracer_event(h->tracer, t->events[i].data, t->events[i].size), 0);
-		if (random_chance(&r, censuses))
-			census(h, t, t->events[i].at);
+		if (!k.at && random_chance(&r, censuses))
+			census_take(&k, h, t, t->events[i].at,
+				    random_chance(&r, 50) ? 0 : random_below(&r, 40));
+		if (k.at && !k.left--)
+			census_compare(&k, h);
 	}
-	census(h, t, 1ULL << 60);
+	if (k.at)
+		census_compare(&k, h);
+	census_take(&k, h, t, 1ULL << 60, 0);
+	census_compare(&k, h);
 }
 
 /* The reported request of the i-th counted one on its connection; ended ones come first. */

@@ -9,13 +9,24 @@ void tracer_census_begin(struct tracer *t, uint64_t start)
 	t->census++;
 	t->census_start = start;
 	t->suspects = 0;
+	t->taking = true;
+}
+
+/* Its end has been told, and taken: it must not come back to life. While not all of them are
+   remembered nobody is met; a later census will. */
+static bool is_over(const struct tracer *t, const struct rs_census *k)
+{
+	return k->flags & RS_F_CLOSED || over_forgets(t) || over_has(t, k->conn);
 }
 
 /* A connection that no event has told of: not accepted yet, or its first events were lost. */
 static struct conn *meet(struct tracer *t, const struct rs_census *k)
 {
-	struct conn *c = conn_new(t, k->conn);
+	struct conn *c;
 
+	if (is_over(t, k))
+		return NULL;
+	c = conn_new(t, k->conn);
 	if (!c) {
 		t->counts.evicted++;
 		return NULL;
@@ -123,5 +134,6 @@ uint32_t tracer_census_end(struct tracer *t, uint64_t now)
 		conn_lost(t, c, now);
 		conn_free(t, c);
 	}
+	t->taking = false;
 	return t->suspects;
 }

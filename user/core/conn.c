@@ -244,5 +244,6 @@ void conn_close(struct tracer *t, struct conn *c, const struct event *e)
 	}
 	if (c->under_way && c->state == CONN_WAIT_OUT)
 		t->counts.late_attached++;
+	over_note(t, c->id);
 	conn_free(t, c);
 }

@@ -85,6 +85,12 @@ struct held {
 	_Alignas(8) unsigned char record[];
 };
 
+/* Connections that ended, by id. */
+struct over {
+	struct hashmap ids;
+	bool full; /* some are missing */
+};
+
 struct tracer {
 	struct tracer_options options;
 	struct router *router;
@@ -96,6 +102,8 @@ struct tracer {
 	uint16_t census;
 	uint64_t census_start;
 	uint32_t suspects;
+	bool taking;	     /* between the begin of a census and its end */
+	struct over over[2]; /* this time's, and those before */
 	struct conn *holders;
 	size_t held_bytes;
 };
@@ -129,6 +137,14 @@ bool order_admit(struct tracer *t, struct conn *c, const void *record, size_t si
 /* The next held event whose turn it is, or NULL; the caller frees it. */
 struct held *order_next(struct tracer *t, struct conn *c);
 void order_drop(struct tracer *t, struct conn *c);
+/* over.c: connections whose end was told lately, since the last tracer_settle() but one and as long as
+   a census is taken. */
+void over_note(struct tracer *t, uint64_t id);
+bool over_has(const struct tracer *t, uint64_t id);
+/* There were more than are remembered. */
+bool over_forgets(const struct tracer *t);
+void over_settle(struct tracer *t);
+void over_free(struct tracer *t);
 /* tracer.c: takes what c holds, what is missing before it being lost. */
 void tracer_release(struct tracer *t, struct conn *c);
 

@@ -31,6 +31,7 @@ void tracer_free(struct tracer *t)
 	pool_destroy(&t->request_pool);
 	pool_destroy(&t->head_pool);
 	hashmap_free(&t->conns);
+	over_free(t);
 	free(t);
 }
 
@@ -174,12 +175,15 @@ void tracer_settle(struct tracer *t)
 		if (c->held->settles++)
 			tracer_release(t, c);
 	}
+	over_settle(t);
 }
 
 static void take(struct tracer *t, const struct event *e, const void *record, size_t size)
 {
 	struct conn *c = hashmap_get(&t->conns, e->h->conn);
 
+	if (!c && over_has(t, e->h->conn))
+		return; /* a call was on its way out when a reset came */
 	if (!c) {
 		c = conn_meet(t, e->h->conn);
 		if (c)

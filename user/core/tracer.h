@@ -68,9 +68,9 @@ int tracer_event(struct tracer *t, const void *record, size_t size);
 void tracer_settle(struct tracer *t);
 
 /*
- * The census: what the kernel holds, compared with what the events told. To be called when every
- * event emitted before the census was taken has been handed in. Between begin and end one call for
- * each connection. Afterwards nothing is open that the kernel knows to be answered or gone, and
+ * The census: what the kernel holds, compared with what the events told. Begin once it has been taken;
+ * then hand in every event emitted before, with those that came meanwhile; then one call for each
+ * connection, and end. Afterwards nothing is open that the kernel knows to be answered or gone, and
  * everything is open that lies unread.
  *
  * tracer_census_end() returns how many connections moved bytes in the kernel of which no event has

@@ -11,8 +11,8 @@
  * under way when tracing began and that has been silent for that long since. An unread request that
  * is alone on its connection means that the event loop takes nothing; one behind an earlier request
  * of its connection counts as waiting for that. blind     too much escapes us to say: more than
- * max_unknown (5 %) of the requests that ended are unknown; or of all records were dropped that no
- * connection is known to miss; or connections that spoke TLS, HTTP/2 or the PROXY protocol are more
+ * max_unknown (5 %) of the requests that ended are unknown; or of all records were dropped;
+ * or connections that spoke TLS, HTTP/2 or the PROXY protocol are more
  * than that share of themselves plus the requests that began. And when no request began, any
  * connection that spoke something else. erroring  5xx answers and requests cut off by the server
  * are more than --max-error-rate of those whose end is known (ok, client_closed, server_closed,
@@ -220,7 +220,8 @@ static void check_loss(const struct summary *s, struct verdict *v)
 		verdict_add(v, VERDICT_BLIND, "%s of requests could not be followed (%s of %s)",
 			    words_percent((double)l->unknown / (double)all).s,
 			    words_count(l->unknown).s, words_count(all).s);
-	if (verdict_exceeds(s->tracer.unattributed_drops, records, v->rules.max_unknown))
+	else if (verdict_exceeds(dropped, records, v->rules.max_unknown))
+		/* one gap in a connection's events is one unknown request, however many went by in it */
 		verdict_add(
 			v, VERDICT_BLIND,
 			"%s of all events were lost (%s), so requests are missing; use a larger "
