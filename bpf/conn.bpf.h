@@ -72,9 +72,11 @@ static __always_inline struct conn *conn_lookup(struct sock *sk)
 	return c;
 }
 
-/* Enters a connection. Its positions start at what the socket has taken and sent so far. */
-static __always_inline struct conn *conn_create(struct sock *sk, u16 family, u8 role, u16 flags,
-						u64 established)
+/* Enters a connection. Its positions start at what the socket has taken and sent so far. (What puts
+   a whole event or connection together has a frame of its own: all frames of a program that are there
+   at once must fit into 512 bytes.) */
+static __noinline struct conn *conn_create(struct sock *sk, u16 family, u8 role, u16 flags,
+					   u64 established)
 {
 	u64 key = (u64)sk;
 	struct conn c = {
@@ -168,7 +170,7 @@ static __always_inline u32 arrivals_peek(struct conn *c, struct rs_arrival *out)
 	return n;
 }
 
-static __always_inline void emit_open(struct conn *c, struct sock *sk, u64 now)
+static __noinline void emit_open(struct conn *c, struct sock *sk, u64 now)
 {
 	struct rs_ev_open e = {};
 
@@ -227,8 +229,7 @@ static __always_inline void emit_eof(struct conn *c, struct sock *sk, u64 now)
 }
 
 /* The server can send no more. Said once; by_server: nobody but the server ended it first. */
-static __always_inline void emit_close(struct conn *c, struct sock *sk, bool by_server,
-				       u64 now)
+static __noinline void emit_close(struct conn *c, struct sock *sk, bool by_server, u64 now)
 {
 	struct close_record r = {};
 

@@ -8,8 +8,13 @@
 
 #include "events.h"
 
-/* uvloop's types whose objects write: TCPTransport, UnixTransport */
+/* uvloop's types whose objects write to sockets: TCPTransport, UnixTransport */
 #define RS_TRANSPORTS 2
+
+#define RS_PLACES	16 /* most of uvloop's with a probe, whose cookie is the place's number */
+#define RS_PLACE_MISSES 64 /* keys, none of which writes: then a place is of no use */
+#define RS_OTHER_TYPES	4  /* that are remembered; a power of two */
+#define RS_NO_BUFFER	(~0u)
 
 struct interp {
 	struct rs_interp at;		 /* at.interp 0: not known */
@@ -17,6 +22,15 @@ struct interp {
 	__u64 transports[RS_TRANSPORTS]; /* addresses of the types, once they were met */
 	__u64 second;			 /* the one that `logged` counts in */
 	__u64 logged;
+
+	/* uvloop's queue; types are addresses, once they were met */
+	__u64 pipe;		      /* the type of pipes that it writes to */
+	__u64 others[RS_OTHER_TYPES]; /* the last ones met of types that do not write */
+	__u64 list, bytes;
+	__u32 buffer; /* where a transport has the list of what it is to write; 0: not looked for */
+	__u32 n_others;
+	__u32 writers;		 /* bits: places where something came that writes */
+	__u32 misses[RS_PLACES]; /* by place: keys that do not write */
 };
 
 /*

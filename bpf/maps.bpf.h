@@ -15,6 +15,8 @@ const volatile __u64 wake_bytes = 1 << 18;   /* fill of the ring at which the re
 const volatile __u8 insight;		     /* the interpreter is looked at, too */
 const volatile __u64 stall_ns = 100000000;   /* RS_EV_STALL from this on */
 
+#define PF_EXITING 0x4 /* task_struct.flags */
+
 /* Processes of the target, by tgid. */
 struct target {
 	u32 exiting; /* its last thread has passed sched_process_exit; it closes its files after that */
@@ -97,6 +99,7 @@ struct thread {
 	u32 loop;	  /* place in `loops` + 1; 0: it has no event loop */
 	int polled;	  /* what it waited in last: a descriptor of epoll + 1, or of enum selector */
 	int selector;	  /* the same, of its event loop */
+	u64 last[RS_MAX_FRAMES];  /* of a traceback, the innermost so far, each at its depth modulo */
 	struct rs_ev_logged told; /* its exceptions are put together here */
 };
 struct {
@@ -196,12 +199,16 @@ static __always_inline struct thread *current_thread_create(void)
 				    BPF_LOCAL_STORAGE_GET_F_CREATE);
 }
 
-/* The first question of every program: is this task one of the target's? */
+/* The first question of every program: is this task one of the target's? Not one that has the pid of a
+   process whose end the user side has not seen to yet. */
 static __always_inline struct target *current_target(void)
 {
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct target *t = bpf_map_lookup_elem(&targets, &tgid);
 
-	return bpf_map_lookup_elem(&targets, &tgid);
+	if (t && t->exiting && !(bpf_get_current_task_btf()->flags & PF_EXITING))
+		return NULL;
+	return t;
 }
 
 #endif

@@ -148,16 +148,17 @@ __attribute__((noinline)) int error_find(void)
 }
 
 struct traceback {
+	struct interp *p;
+	struct thread *t;
 	u64 at, none;
 	u32 next, depth;
-	u64 last[RS_MAX_FRAMES]; /* the innermost so far, each at its depth & LAST */
 };
 
 static long traceback_step(u32 i, struct traceback *s)
 {
 	u64 next = user_u64(s->at + s->next);
 
-	s->last[i & LAST] = s->at;
+	s->t->last[i & LAST] = s->at;
 	s->depth = i + 1;
 	if (!next || next == s->none) {
 		s->at = 0;
@@ -178,12 +179,22 @@ static __always_inline void frame_take(struct rs_frame *f, struct interp *p, u64
 	f->firstline = user_u32(f->code + p->at.co_firstlineno);
 }
 
+static long frame_step(u32 i, struct traceback *s)
+{
+	struct rs_error *e = &s->t->told.error;
+
+	if (i >= RS_MAX_FRAMES)
+		return 1;
+	frame_take(&e->frames[i], s->p, s->t->last[(s->depth - e->n_frames + i) & LAST]);
+	return 0;
+}
+
 /* Where the exception that error_find() found was raised. */
 __attribute__((noinline)) int error_trace(void)
 {
 	struct thread *t = current_thread();
 	struct interp *p = current_interp();
-	struct traceback s = {};
+	struct traceback s = {.p = p, .t = t};
 	struct rs_error *e;
 	u32 n;
 
@@ -202,8 +213,7 @@ __attribute__((noinline)) int error_trace(void)
 	e->depth = s.depth;
 	n = s.depth < RS_MAX_FRAMES ? s.depth : RS_MAX_FRAMES;
 	e->n_frames = n;
-	for (u32 i = 0; i < RS_MAX_FRAMES && i < n; i++)
-		frame_take(&e->frames[i], p, s.last[(s.depth - n + i) & LAST]);
+	bpf_loop(n, frame_step, &s, 0);
 	return 0;
 }
 
@@ -231,17 +241,20 @@ __attribute__((noinline)) int error_take(void)
 
 /* --- behind an answer */
 
-/* Whether the segment that was copied begins with the head of a 4xx or 5xx. */
+/* The head of a 4xx or 5xx, and whether the segment that was copied begins with one. */
 #define STATUS_DIGIT 9 /* HTTP/1.1 404 */
+static __always_inline bool is_failure(const u8 *s)
+{
+	return (s[STATUS_DIGIT] == '4' || s[STATUS_DIGIT] == '5') && s[0] == 'H' && s[1] == 'T' &&
+	       s[2] == 'T' && s[3] == 'P' && s[4] == '/' && s[5] == '1' && s[6] == '.';
+}
+
 static __always_inline bool starts_failure(struct record *r)
 {
 	struct rs_piece *piece = (struct rs_piece *)r->buf;
-	u8 *s = (u8 *)(piece + 1);
 
-	if (!r->ev.n_pieces || (s[STATUS_DIGIT] != '4' && s[STATUS_DIGIT] != '5'))
-		return false;
-	return !piece->at && piece->len > STATUS_DIGIT && s[0] == 'H' && s[1] == 'T' &&
-	       s[2] == 'T' && s[3] == 'P' && s[4] == '/' && s[5] == '1' && s[6] == '.';
+	return r->ev.n_pieces && is_failure((u8 *)(piece + 1)) && !piece->at &&
+	       piece->len > STATUS_DIGIT;
 }
 
 static __always_inline bool record_add(struct record *r, struct rs_error *e)
@@ -286,89 +299,6 @@ static __always_inline bool record_error(struct conn *c, struct record *r)
 	return error;
 }
 
-/* --- uvloop: answers are queued, and written by the loop later */
-
-/* UVHandle._handle in uvloop, uv_handle_t and uv_stream_t in libuv; proved by the way back: data is
-   the object itself. Of uvloop 0.17 to 0.22. */
-#define TRANSPORT_HANDLE 24
-#define HANDLE_DATA	 0
-#define HANDLE_TYPE	 16
-#define STREAM_FD	 184
-#define UV_NAMED_PIPE	 7
-#define UV_TCP		 12
-
-static __always_inline bool name_is(const char *name, const char *want, u32 size)
-{
-	for (u32 i = 0; i < size; i++)
-		if (name[i] != want[i])
-			return false;
-	return true;
-}
-
-static __always_inline bool is_transport(struct interp *p, u64 type)
-{
-	const char tcp[] = "uvloop.loop.TCPTransport", local[] = "uvloop.loop.UnixTransport";
-	char name[sizeof(local) + 1] = {};
-
-	if (type == p->transports[0] || type == p->transports[1])
-		return type;
-	bpf_probe_read_user_str(name, sizeof(name), (void *)user_u64(type + p->at.tp_name));
-	if (name_is(name, tcp, sizeof(tcp)))
-		p->transports[0] = type;
-	else if (name_is(name, local, sizeof(local)))
-		p->transports[1] = type;
-	else
-		return false;
-	return true;
-}
-
-/* The followed connection of a transport. */
-static __always_inline struct conn *transport_conn(u64 transport)
-{
-	u64 handle = user_u64(transport + TRANSPORT_HANDLE);
-	u32 type = user_u32(handle + HANDLE_TYPE);
-	struct sock *sk;
-	struct conn *c;
-
-	if (!handle || user_u64(handle + HANDLE_DATA) != transport ||
-	    (type != UV_TCP && type != UV_NAMED_PIPE))
-		return NULL;
-	sk = fd_sock(user_u32(handle + STREAM_FD));
-	c = sk ? conn_lookup(sk) : NULL;
-	if (!c || c->role != CONN_ACCEPTED || c->closed)
-		return NULL;
-	return c->tgid == bpf_get_current_pid_tgid() >> 32 ? c : NULL;
-}
-
-/*
- * PySet_Add(set, key). What is queued first after a write is what the next one begins with; what
- * comes behind it says nothing.
- */
-SEC("uprobe")
-int on_set_add(struct pt_regs *regs)
-{
-	u64 key = call_arg1(regs); /* the second register is the same for functions */
-	struct interp *p = current_interp();
-	struct thread *t;
-	struct conn *c;
-
-	if (!p || !p->at.interp || !is_transport(p, user_u64(key + p->at.ob_type)))
-		return 0;
-	c = transport_conn(key);
-	if (!c)
-		return 0;
-	c->queued = 1;
-	if (c->waiting != QUEUE_EMPTY)
-		return 0;
-	c->waiting = QUEUE_PLAIN;
-	if (!error_take())
-		return 0;
-	t = current_thread();
-	if (t && !bpf_map_update_elem(&queued, &c->id, &t->told.error, BPF_ANY))
-		c->waiting = QUEUE_ERROR;
-	return 0;
-}
-
 /* --- behind a line of a log */
 
 #define STANDARD_ERROR 2
@@ -390,21 +320,22 @@ static long text_step(u32 i, struct text *s)
 	for (u32 k = 0; k < sizeof(want) - 1; k++)
 		if (r->buf[(i + k) & (LOOK_AT - 1)] != want[k])
 			return 0;
-	s->found = 1;
+	s->found = i + sizeof(want);
 	return 1;
 }
 
-static __always_inline bool has_traceback(u64 from, u64 len)
+/* Where the line with those words ends; 0: there is none. */
+static __always_inline u32 has_traceback(u64 from, u64 len)
 {
 	struct record *r = record_get();
 	struct text s = {};
 	u32 n = len < LOOK_AT ? len : LOOK_AT;
 
 	if (!r || n < sizeof(TRACEBACK) - 1)
-		return false;
+		return 0;
 	asm volatile("" : "+r"(n));
 	if (n > LOOK_AT || bpf_probe_read_user(r->buf, n, (void *)from))
-		return false;
+		return 0;
 	bpf_loop(n - (sizeof(TRACEBACK) - 1) + 1, text_step, &s, 0);
 	return s.found;
 }
@@ -426,8 +357,12 @@ static __always_inline void after_log(struct pt_regs *regs, long ret, u64 now)
 	struct interp *p = current_interp();
 	u64 id = bpf_get_current_pid_tgid();
 	struct thread *t;
+	u32 line;
 
-	if (!p || !error_find() || !has_traceback(call_arg1(regs), ret) || !log_has_room(p, now))
+	if (!p || !error_find())
+		return;
+	line = has_traceback(call_arg1(regs), ret);
+	if (!line || !log_has_room(p, now))
 		return;
 	error_take();
 	t = current_thread();
@@ -436,6 +371,7 @@ static __always_inline void after_log(struct pt_regs *regs, long ret, u64 now)
 	__builtin_memset(&t->told.h, 0, sizeof(t->told.h));
 	t->told.h.ts = now;
 	t->told.h.type = RS_EV_LOGGED;
+	t->told.h.flags = ret <= line + 1 ? RS_F_LINE : 0;
 	t->told.h.tgid = id >> 32;
 	t->told.h.tid = (u32)id;
 	ring_put(&t->told, sizeof(t->told));

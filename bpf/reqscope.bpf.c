@@ -24,6 +24,7 @@
 #include "calls.bpf.h"
 #include "loop.bpf.h"
 #include "python.bpf.h"
+#include "uvloop.bpf.h"
 #include "proc.bpf.h"
 #include "state.bpf.h"
 #include "socket.bpf.h"

@@ -42,7 +42,7 @@ static __always_inline void listener_add(struct sock *sk, u16 family)
 }
 
 /* listen() of the target succeeded. */
-static __always_inline void after_listen(u32 fd, u64 now)
+static __noinline void after_listen(u32 fd, u64 now)
 {
 	struct file *file = fd_file(fd);
 	struct sock *sk = file ? file_sock(file) : NULL;
@@ -71,7 +71,7 @@ static __always_inline void join_by_port(struct sock *sk, u64 now)
 
 	if (!bpf_map_lookup_elem(&followed_ports, &port))
 		return;
-	if (bpf_map_update_elem(&targets, &tgid, &t, BPF_NOEXIST))
+	if (bpf_map_update_elem(&targets, &tgid, &t, BPF_ANY))
 		return;
 	if (insight)
 		current_thread_create();

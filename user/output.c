@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <langinfo.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -52,12 +54,62 @@ static int cannot_open(const char *name, int error, const char *why)
 	return error == EEXIST || error == ELOOP || *why ? EXIT_USAGE : EXIT_RUNTIME;
 }
 
+#define PATIENCE_MS 1000 /* with a reader that is slow, once the run is to end */
+
+/* Waits for room; a pipe that is writable has room for PIPE_BUF. */
+static bool has_room(const struct output *out)
+{
+	struct pollfd fds[] = {{STDOUT_FILENO, POLLOUT, 0}, {out->until, POLLIN, 0}};
+
+	while (poll(fds, 2, -1) < 0)
+		if (errno != EINTR)
+			return true; /* write() will say what it is */
+	return fds[0].revents || poll(fds, 1, PATIENCE_MS);
+}
+
+/* Returns less than n when it has failed: stdio asks for that, and does not keep errno. */
+static ssize_t write_waiting(void *cookie, const char *data, size_t n)
+{
+	struct output *out = cookie;
+	size_t done = 0;
+
+	while (done < n && !out->error) {
+		size_t part = n - done < PIPE_BUF ? n - done : PIPE_BUF;
+		ssize_t written;
+
+		if (!has_room(out)) {
+			out->error = EAGAIN;
+			break;
+		}
+		written = write(STDOUT_FILENO, data + done, part);
+		if (written >= 0)
+			done += written;
+		else if (errno != EINTR && errno != EAGAIN)
+			out->error = errno;
+	}
+	return done;
+}
+
+void output_until(struct output *out, int fd)
+{
+	cookie_io_functions_t io = {.write = write_waiting};
+	FILE *f;
+
+	if (out->f != stdout || is_regular(STDOUT_FILENO))
+		return;
+	f = fopencookie(out, "w", io);
+	if (!f)
+		return; /* it can be waited for in vain, that is all */
+	out->until = fd;
+	out->f = f;
+}
+
 int output_open(struct output *out, const struct options *o)
 {
 	char why[SAFE_WHY_MAX] = "";
 	int fd;
 
-	*out = (struct output){.f = stdout, .name = "standard output"};
+	*out = (struct output){.f = stdout, .name = "standard output", .until = -1};
 	if (!o->output || !strcmp(o->output, "-"))
 		return 0;
 	out->name = o->output;
@@ -85,7 +137,8 @@ int output_close(struct output *out)
 	out->f = NULL;
 	if (!out->error || out->error == EPIPE)
 		return EXIT_DONE;
-	fprintf(stderr, "reqscope: cannot write %s: %s\n", out->name, strerror(out->error));
+	fprintf(stderr, "reqscope: cannot write %s: %s\n", out->name,
+		out->error == EAGAIN ? "nobody reads it" : strerror(out->error));
 	return EXIT_RUNTIME;
 }
 
@@ -93,12 +146,13 @@ void output_terminal(FILE *f, struct term_options *t)
 {
 	const char *columns = getenv("COLUMNS"), *no_color = getenv("NO_COLOR");
 	const char *term = getenv("TERM");
-	bool tty = isatty(fileno(f));
+	int fd = fileno(f) < 0 ? STDOUT_FILENO : fileno(f); /* output_until() */
+	bool tty = isatty(fd);
 	struct winsize w = {};
 	uint64_t n;
 
 	*t = (struct term_options){.columns = 80};
-	if (tty && !ioctl(fileno(f), TIOCGWINSZ, &w) && w.ws_col)
+	if (tty && !ioctl(fd, TIOCGWINSZ, &w) && w.ws_col)
 		t->columns = w.ws_col;
 	else if (columns && !units_parse_u64(columns, 20, 1000, &n))
 		t->columns = n;

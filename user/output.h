@@ -11,7 +11,8 @@
 struct output {
 	FILE *f;
 	const char *name; /* for messages */
-	int error;	  /* errno of the first failed write */
+	int error;	  /* errno of the first failed write; EAGAIN: nobody read */
+	int until;	  /* see output_until() */
 };
 
 /*
@@ -19,6 +20,10 @@ struct output {
  * without --force. stdout without -o. 0, or an exit code after a message on stderr.
  */
 int output_open(struct output *out, const struct options *o);
+/* A pipe or terminal that nobody reads keeps the writer waiting, with its signals blocked: from now on it is
+   given up a second after this descriptor becomes readable. `out` must stay where it is, and be flushed
+   before the descriptor is closed. */
+void output_until(struct output *out, int fd);
 /* Flushes; whether the stream can take no more. */
 bool output_broken(struct output *out);
 /* Flushes and closes. EXIT_DONE, also when the reader of a pipe has gone; else an exit code after a

@@ -51,6 +51,11 @@ int64_t session_wall_offset(const struct session *s)
 	return s->wall_offset;
 }
 
+int session_signal_fd(const struct session *s)
+{
+	return s->signal_fd;
+}
+
 void session_stop(struct session *s)
 {
 	s->stop = true;
@@ -98,10 +103,17 @@ static void on_process(struct session *s, const struct rs_ev_proc *e)
 		target_gone(&s->target, e->h.tgid, e->h.ts + (uint64_t)s->wall_offset);
 		deploys_exit(s, e->h.tgid, (int)e->other, e->h.ts);
 		insight_exit(s, e->h.tgid);
-		capture_forget_process(s->capture, e->h.tgid);
+		capture_process_ended(s->capture, e->h.tgid);
+		s->ending = 1;
 		s->sweep = e->h.ts + SWEEP_NS;
 		break;
 	}
+}
+
+/* The tracer has found the record to be whole. */
+static const struct rs_error *error_behind(const struct rs_ev_data *e)
+{
+	return (const struct rs_error *)(e + 1);
 }
 
 static void on_record(void *ctx, const void *record, size_t size)
@@ -112,6 +124,13 @@ static void on_record(void *ctx, const void *record, size_t size)
 	if (tracer_event(s->tracer, record, size))
 		return;
 	switch (h->type) {
+	case RS_EV_IN:
+		exceptions_read(s, h);
+		break;
+	case RS_EV_OUT:
+		if (h->flags & RS_F_ERROR)
+			exceptions_answered(s, h, error_behind(record));
+		break;
 	case RS_EV_PROC:
 		on_process(s, record);
 		break;
@@ -398,7 +417,7 @@ static int loop_step(struct session *s, struct pollfd *fds)
 	window_advance(s, s->now);
 	session_drain(s);
 	loops_look(s);
-	exceptions_settle(s, false);
+	exceptions_settle(s);
 	if (n > 0 && fds[1].revents && session_signalled(s))
 		return 1;
 	if (n > 0 && fds[2].revents && s->cb.input && s->cb.input(s->cb.ctx))
@@ -418,6 +437,8 @@ static void periodic(struct session *s, uint64_t *refresh, uint64_t *tick, uint6
 {
 	if (s->now >= *refresh) {
 		target_refresh(&s->target);
+		if (s->ending)
+			s->ending = capture_forget_ended(s->capture);
 		target_look(&s->target, on_joined, s);
 		deploys_look(s);
 		insight_look(s);
@@ -463,8 +484,9 @@ int session_run(struct session *s)
 	}
 	if (s->sweep) /* its files are closed a moment after it is said to have exited */
 		poll(NULL, 0, SWEEP_NS / 1000000);
+	loops_look(s); /* what a loop has done by now is in the ring */
 	session_census(s);
-	exceptions_settle(s, true);
+	exceptions_finish(s);
 	if (ret < 0)
 		fprintf(stderr, "reqscope: %s\n", strerror(-ret));
 	if (s->failed)

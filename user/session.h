@@ -50,6 +50,9 @@ void session_close(struct session *s);
    Returns an exit code. */
 int session_run(struct session *s);
 
+/* Readable when a signal has come that ends the run. */
+int session_signal_fd(const struct session *s);
+
 /* Ends the run from within a callback. */
 void session_stop(struct session *s);
 

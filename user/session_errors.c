@@ -5,26 +5,16 @@
  * before the answer or after it, so what was logged waits for a while before it counts as one of no
  * request.
  */
-#include "session_insight.h"
+#include "session_logbook.h"
+#include "session_loops.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SETTLE	 1000000000ULL /* ns between an answer and its traceback in the log, at most */
 #define GIVE_WAY 100000000ULL  /* one that waited this long may be told early, for want of room */
 #define FRESH	 2000000000ULL /* what was read stands this long; code may be loaded anew later */
 #define KNOWN	 64
-#define TOLD	 1024
-#define LOGGED	 256
-
-/* What makes an exception the same: its address is used again, but hardly with all of this. */
-struct identity {
-	uint32_t pid;
-	uint64_t exception, type;
-	struct rs_frame raised;
-	uint64_t at; /* monotonic ns */
-};
 
 /* Equal tracebacks are read once: under load the same ones come over and over. */
 struct known {
@@ -34,28 +24,27 @@ struct known {
 	struct rs_error error;	 /* all that is of this exception alone left out */
 };
 
-struct logged {
-	struct identity id;
-	const struct site *site;
-};
-
 struct errors {
 	struct known known[KNOWN];
-	struct identity told[TOLD]; /* a ring: behind answers */
-	uint32_t next_told;
-	struct logged logged[LOGGED]; /* a queue, oldest first */
-	uint32_t n_logged;
+	struct logbook *logged;
+	uint64_t held; /* when last a loop had an answer in its hands, perhaps */
 	uint64_t unread;
 };
 
 int exceptions_new(struct session *s)
 {
-	s->errors = s->insight ? calloc(1, sizeof(*s->errors)) : NULL;
-	return s->errors || !s->insight ? 0 : -ENOMEM;
+	if (!s->insight)
+		return 0;
+	s->errors = calloc(1, sizeof(*s->errors));
+	if (s->errors)
+		s->errors->logged = logbook_new();
+	return s->errors && s->errors->logged ? 0 : -ENOMEM;
 }
 
 void exceptions_free(struct errors *e)
 {
+	if (e)
+		logbook_free(e->logged);
 	free(e);
 }
 
@@ -86,17 +75,19 @@ static struct known *place_of(struct errors *e, uint32_t pid, const struct rs_er
 }
 _Static_assert(KNOWN == 64, "place_of() takes six bits");
 
-static const struct site *read_site(struct session *s, uint32_t pid, const struct rs_error *error)
+/* NULL: *err says why; -ENODATA: what its thread handled all along is nobody's. */
+static const struct site *read_site(struct session *s, uint32_t pid, const struct rs_error *error,
+				    int *err)
 {
 	struct python *python = insight_python(s, pid);
 	struct python_error words;
-	const struct site *site = NULL;
-	int err = python ? python_error(python, error, &words) : -ENOENT;
+	const struct site *site;
 
-	if (!err)
-		site = sites_get(s->sites, words.type, words.where, words.own);
-	if (!site && err != -ENODATA) /* what its thread handled all along is nobody's */
-		s->errors->unread++;
+	*err = python ? python_error(python, error, &words) : -ENOENT;
+	if (*err)
+		return NULL;
+	site = sites_get(s->sites, words.type, words.where, words.own);
+	*err = site ? 0 : -ENOSPC;
 	return site;
 }
 
@@ -107,103 +98,103 @@ static bool lasts(const struct site *site)
 	return *site->where && *site->where != '<' && *site->detail != '<';
 }
 
-/* NULL: nothing that is certain. */
-static const struct site *site_of(struct session *s, uint32_t pid, const struct rs_error *error)
+/* NULL: nothing that is certain, as above. */
+static const struct site *site_of(struct session *s, uint32_t pid, const struct rs_error *error,
+				  int *err)
 {
 	struct rs_error shape = shape_of(error);
 	struct known *k = place_of(s->errors, pid, &shape);
 	const struct site *site;
 
+	*err = 0;
 	if (error->base) /* whether it is the ambient one depends on the moment */
-		return read_site(s, pid, error);
+		return read_site(s, pid, error, err);
 	if (k->site && k->pid == pid && s->now < k->until &&
 	    !memcmp(&k->error, &shape, sizeof(shape)))
 		return k->site;
-	site = read_site(s, pid, error);
+	site = read_site(s, pid, error, err);
 	if (site && lasts(site))
 		*k = (struct known){pid, s->now + FRESH, site, shape};
 	return site;
 }
 
-/* --- whose it is */
-
-static struct identity identity_of(uint32_t pid, const struct rs_error *error, uint64_t at)
+static void count_unread(struct errors *e, const struct site *site, int err)
 {
-	struct identity id = {
-		.pid = pid, .exception = error->exception, .type = error->type, .at = at};
-
-	if (error->n_frames && error->n_frames <= RS_MAX_FRAMES)
-		id.raised = error->frames[error->n_frames - 1];
-	return id;
+	e->unread += !site && err != -ENODATA;
 }
 
-static bool is_same(const struct identity *a, const struct identity *b)
-{
-	uint64_t apart = a->at < b->at ? b->at - a->at : a->at - b->at;
-
-	return a->pid == b->pid && a->exception == b->exception && a->type == b->type &&
-	       a->raised.code == b->raised.code && a->raised.lasti == b->raised.lasti &&
-	       apart <= SETTLE;
-}
-
-static bool was_told(const struct errors *e, const struct identity *id)
-{
-	for (uint32_t i = 0; i < TOLD; i++)
-		if (e->told[i].exception && is_same(&e->told[i], id))
-			return true;
-	return false;
-}
-
-static void remove_logged(struct errors *e, uint32_t i)
-{
-	e->n_logged--;
-	memmove(e->logged + i, e->logged + i + 1, (e->n_logged - i) * sizeof(*e->logged));
-}
-
-static struct logged *find_logged(struct errors *e, const struct identity *id)
-{
-	for (uint32_t i = 0; i < e->n_logged; i++)
-		if (is_same(&e->logged[i].id, id))
-			return &e->logged[i];
-	return NULL;
-}
+/* --- behind answers */
 
 void exceptions_of(struct session *s, struct request *r, const struct rs_error *error)
 {
-	struct errors *e = s->errors;
-	struct identity id;
-	struct logged *l;
+	int err;
 
-	if (!e)
+	if (!s->errors)
 		return;
-	id = identity_of(r->pid, error, r->head);
-	r->error = site_of(s, r->pid, error);
-	e->told[e->next_told++ % TOLD] = id;
-	l = find_logged(e, &id);
-	if (l)
-		remove_logged(e, (uint32_t)(l - e->logged));
+	r->error = site_of(s, r->pid, error, &err);
+	count_unread(s->errors, r->error, err);
+}
+
+/* Whether it can be said of which request it is, or not. */
+void exceptions_answered(struct session *s, const struct rs_event *h, const struct rs_error *error)
+{
+	if (s->errors)
+		logbook_answered(s->errors->logged, h, error);
+}
+
+void exceptions_read(struct session *s, const struct rs_event *h)
+{
+	struct interpreter *p = s->errors ? insight_find(s->insight, h->tgid) : NULL;
+
+	if (p && !p->read && p->told && p->told < h->ts)
+		p->read = h->ts;
 }
 
 /* --- of no request */
 
+/*
+ * Where all answers are seen. The one that this is about may have been written before that: a
+ * server logs what it has answered right away. What it reads afterwards, it gets to afterwards.
+ */
+static bool sees_answers(struct session *s, const struct rs_event *h)
+{
+	const struct interpreter *p = insight_find(s->insight, h->tgid);
+
+	if (!p || !p->told || p->queue == PROBE_OFF)
+		return false;
+	return (p->read && p->read < h->ts) || p->told + LOGBOOK_SETTLE < h->ts;
+}
+
+/* Its answer may be queued, and is written when the loop comes back to its selector. */
+static bool in_its_turn(struct session *s, const struct logged *l)
+{
+	const struct loop *p = s->loops ? loop_find(s->loops, l->ev.h.tid) : NULL;
+
+	return p && !p->gone && p->last.start && p->last.start <= l->ev.h.ts;
+}
+
+/* A thread that was still handling it then may be done with it now. */
 static void tell_oldest(struct session *s)
 {
-	const struct site *site = s->errors->logged[0].site;
+	struct logged l = *logbook_oldest(s->errors->logged);
 
-	remove_logged(s->errors, 0);
-	session_background(s, site);
+	logbook_drop_oldest(s->errors->logged);
+	if (!l.site && l.err == -ENODATA)
+		l.site = site_of(s, l.ev.h.tgid, &l.ev.error, &l.err);
+	count_unread(s->errors, l.site, l.err);
+	if (l.site)
+		session_background(s, l.site);
 }
 
 static void make_room(struct session *s, uint64_t now)
 {
 	struct errors *e = s->errors;
+	const struct logged *l = logbook_oldest(e->logged);
 
-	if (e->n_logged < LOGGED)
-		return;
-	if (e->logged[0].id.at + GIVE_WAY <= now) {
+	if (l->ev.h.ts + GIVE_WAY <= now && !in_its_turn(s, l)) {
 		tell_oldest(s);
 	} else { /* its answer may be about to come */
-		remove_logged(e, 0);
+		logbook_drop_oldest(e->logged);
 		e->unread++;
 	}
 }
@@ -211,25 +202,51 @@ static void make_room(struct session *s, uint64_t now)
 void exceptions_logged(struct session *s, const struct rs_ev_logged *ev)
 {
 	struct errors *e = s->errors;
-	struct identity id;
-	const struct site *site;
+	struct logged l = {.ev = *ev};
 
-	if (!e)
+	if (!e || !sees_answers(s, &ev->h) || !logbook_is_new(e->logged, ev))
 		return;
-	id = identity_of(ev->h.tgid, &ev->error, ev->h.ts);
-	if (was_told(e, &id) || find_logged(e, &id))
-		return;
-	site = site_of(s, ev->h.tgid, &ev->error);
-	if (!site)
+	l.site = site_of(s, ev->h.tgid, &ev->error, &l.err);
+	if (!logbook_add(e->logged, &l))
 		return;
 	make_room(s, ev->h.ts);
-	e->logged[e->n_logged++] = (struct logged){id, site};
+	logbook_add(e->logged, &l);
 }
 
-void exceptions_settle(struct session *s, bool all)
+/* An answer that was written a moment ago comes with the next events. */
+static bool is_settled(struct session *s, const struct logged *l)
 {
-	struct errors *e = s->errors;
+	if (l->ev.h.ts + LOGBOOK_SETTLE >= s->now)
+		return false;
+	if (in_its_turn(s, l))
+		s->errors->held = s->now;
+	return s->errors->held + GIVE_WAY < s->now;
+}
 
-	while (e && e->n_logged && (all || e->logged[0].id.at + SETTLE < s->now))
+void exceptions_settle(struct session *s)
+{
+	const struct logged *l;
+
+	while (s->errors && (l = logbook_oldest(s->errors->logged)) && is_settled(s, l))
 		tell_oldest(s);
+}
+
+/* What its thread had written when it was looked at has been taken since. */
+static bool is_over(struct session *s, const struct logged *l)
+{
+	const struct loop *p = s->loops ? loop_find_or_meet(s, l->ev.h.tid) : NULL;
+
+	return !p || (p->seen > l->ev.h.ts && !in_its_turn(s, l));
+}
+
+void exceptions_finish(struct session *s)
+{
+	const struct logged *l;
+
+	while (s->errors && (l = logbook_oldest(s->errors->logged))) {
+		if (is_over(s, l))
+			tell_oldest(s);
+		else
+			logbook_drop_oldest(s->errors->logged);
+	}
 }

@@ -280,6 +280,7 @@ void insight_look(struct session *s)
 
 		if (is_due(s, p) && look_at(s, p))
 			in->changed = true;
+		interp_trim(s, p);
 		if (p->gone)
 			insight_exit(s, p->pid);
 	}

@@ -6,6 +6,7 @@
  *   session_insight.c  the interpreters of the target, and the routes that they define
  *   session_interp.c   what the kernel side is told of each, and what is said of all that
  *   session_errors.c   exceptions: behind answers, and of no request
+ *   session_logbook.c  which of those that were logged may be of no request
  *   session_loops.c    event loops: their time, and samples of those that do not come back
  *   session_stalls.c   what holds a loop up, and who waits for that
  *   session_unseen.c   loops that were held up before tracing began
@@ -38,6 +39,8 @@ struct interpreter {
 	/* session_interp.c */
 	enum probe_state errors, queue, gc;
 	bool gil; /* its address is known */
+	uint64_t told, read; /* exceptions can be told since; and when first something was read then */
+	uint64_t trim; /* not before: the probes of no use */
 	char errors_why[PYTHON_WHY_MAX];
 	const char *queue_why, *gc_why;
 };
@@ -63,6 +66,8 @@ struct python *insight_python(struct session *s, uint32_t pid);
    uvloop's by now. */
 void interp_opened(struct session *s, struct interpreter *p);
 void interp_look(struct session *s, struct interpreter *p);
+/* Now and then: takes away what turned out to be of no use. */
+void interp_trim(struct session *s, struct interpreter *p);
 
 /* session_errors.c: how many exceptions could not be told. */
 uint64_t exceptions_unread(const struct session *s);

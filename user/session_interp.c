@@ -12,21 +12,27 @@
 #include <stdio.h>
 #include <string.h>
 
+#define TRIM_EVERY 1000000000ULL
+
+static void can_tell(struct interpreter *p)
+{
+	p->told = session_now();
+	p->read = 0;
+}
+
 /* uvloop writes later than the application asks for it, so what was handled then must be taken
  * then. */
 static void probe_queue(struct session *s, struct interpreter *p)
 {
 	char file[PATH_MAX];
-	uint64_t offset;
 
-	if (p->errors != PROBE_ON || p->queue != PROBE_NONE || !uvloop_loaded(p->pid))
+	if (p->errors != PROBE_ON || p->queue != PROBE_NONE ||
+	    uvloop_file(p->pid, file, sizeof(file)))
 		return;
 	p->queue = PROBE_OFF;
-	p->queue_why = "PySet_Add was not found";
-	if (python_function(p->python, "PySet_Add", file, sizeof(file), &offset))
-		return;
-	if (!capture_probe_queue(s->capture, p->pid, file, offset, &p->queue_why))
+	if (!capture_probe_queue(s->capture, p->pid, file, &p->queue_why))
 		p->queue = PROBE_ON;
+	can_tell(p);
 }
 
 static void probe_gc(struct session *s, struct interpreter *p)
@@ -56,8 +62,10 @@ void interp_opened(struct session *s, struct interpreter *p)
 			snprintf(p->errors_why, sizeof(p->errors_why), "%s",
 				 err == -ENOTSUP ? "not on this architecture" : strerror(-err));
 	}
-	if (!err)
+	if (!err) {
 		p->errors = PROBE_ON;
+		can_tell(p);
+	}
 	p->gil = !err && interp.gil;
 	if (s->insight->full)
 		probe_gc(s, p);
@@ -68,6 +76,16 @@ void interp_look(struct session *s, struct interpreter *p)
 {
 	if (p->python)
 		probe_queue(s, p);
+}
+
+/* uvloop adds to sets at several places, and what writes comes to one of them: at the others a
+   probe would cost each request something, and tell nothing. */
+void interp_trim(struct session *s, struct interpreter *p)
+{
+	if (p->queue != PROBE_ON || s->now < p->trim)
+		return;
+	p->trim = s->now + TRIM_EVERY;
+	capture_trim_queue(s->capture, p->pid);
 }
 
 void insight_serves(struct session *s, uint32_t pid)

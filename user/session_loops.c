@@ -246,21 +246,22 @@ static struct tally *tally_of(struct loop *p, uint64_t start)
 	return p->now;
 }
 
-/* How long a thread has run so far, or waited for a CPU to run on, ns; 0: not known. */
-static uint64_t cpu_of(const struct rs_loop *l)
+bool loop_cpu(const struct rs_loop *l, struct tally_cpu *cpu)
 {
-	unsigned long long ran = 0, waited = 0;
+	unsigned long long ran, waited;
 	char name[64];
+	bool known;
 	FILE *f;
 
 	snprintf(name, sizeof(name), "/proc/%u/task/%u/schedstat", l->tgid, l->tid);
 	f = fopen(name, "re");
 	if (!f)
-		return 0;
-	if (fscanf(f, "%llu %llu", &ran, &waited) != 2)
-		ran = waited = 0;
+		return false;
+	known = fscanf(f, "%llu %llu", &ran, &waited) == 2 && ran;
 	fclose(f);
-	return ran + waited;
+	if (known)
+		*cpu = (struct tally_cpu){ran, waited};
+	return known;
 }
 
 /* A sample counts when its stretch went on all the while. */
@@ -270,22 +271,23 @@ static void sample(struct session *s, struct loop *p)
 	struct python *python = insight_python(s, p->last.tgid);
 	uint64_t start = p->last.start;
 	struct python_stack stack;
-	uint64_t cpu;
+	struct tally_cpu cpu;
+	bool seen, known;
 	struct tally *t;
 
 	p->sampled = session_now();
-	if (!python || python_stack(python, p->last.tid, &stack))
+	seen = python && !python_stack(python, p->last.tid, &stack);
+	known = loop_cpu(&p->last, &cpu);
+	if (p->slot != LOOP_UNSEEN && table[p->slot].start != start)
 		return;
-	cpu = cpu_of(&p->last);
-	if (p->slot == LOOP_UNSEEN ? !unseen_is_held(&stack) : table[p->slot].start != start) {
-		p->gone = p->slot == LOOP_UNSEEN;
+	if (p->slot == LOOP_UNSEEN && seen && !unseen_is_held(&stack)) {
+		p->gone = 1;
 		return;
 	}
-	t = tally_of(p, start);
-	if (!t)
-		return;
-	tally_add(t, &stack);
-	if (cpu)
+	t = seen || known ? tally_of(p, start) : NULL;
+	if (t && seen)
+		tally_add(t, &stack);
+	if (t && known)
 		tally_ran(t, cpu, p->sampled);
 }
 

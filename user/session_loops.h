@@ -50,6 +50,8 @@ bool unseen_is_held(const struct python_stack *stack);
 /* The loop of a thread; the second looks for it in the table, too. NULL: there is none. */
 struct loop *loop_find(struct loops *l, uint32_t tid);
 struct loop *loop_find_or_meet(struct session *s, uint32_t tid);
+/* How long its thread has run, and waited for a CPU; false: not known. */
+bool loop_cpu(const struct rs_loop *l, struct tally_cpu *cpu);
 /* Since when it has been away from its selector, as a duration up to `now`; 0: it is not. */
 uint64_t loop_away(const struct loop *p, uint64_t now);
 

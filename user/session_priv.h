@@ -43,6 +43,7 @@ struct session {
 	char kernel[72];
 	int signal_fd; /* SIGINT, SIGTERM, SIGHUP, blocked from the beginning on */
 	uint64_t sweep; /* when the next census is due because a process has exited; 0: none */
+	uint32_t ending; /* processes that have ended and may still close files */
 	bool stop;
 	bool failed; /* out of memory while counting */
 	struct snapshot *snapshot;
@@ -130,14 +131,18 @@ const char *feature_errors(struct session *s);
 const char *feature_loop(struct session *s);
 const char *feature_gc(struct session *s);
 /*
- * session_errors.c: r's answer was written while this exception was handled; a traceback was written to
- * standard error; what waited long enough counts as an exception of no request, or, at the end, all.
+ * session_errors.c: r's answer was written while this exception was handled; any answer was; bytes were
+ * read; a traceback was written to standard error; what waited long enough counts as an exception of no
+ * request; and, at the end, all whose answer would have been seen.
  */
 int exceptions_new(struct session *s); /* 0 or -ENOMEM */
 void exceptions_free(struct errors *e);
 void exceptions_of(struct session *s, struct request *r, const struct rs_error *error);
+void exceptions_answered(struct session *s, const struct rs_event *h, const struct rs_error *error);
+void exceptions_read(struct session *s, const struct rs_event *h);
 void exceptions_logged(struct session *s, const struct rs_ev_logged *ev);
-void exceptions_settle(struct session *s, bool all);
+void exceptions_settle(struct session *s);
+void exceptions_finish(struct session *s);
 /*
  * session_loops.c, after each drain: looks at the loops, and samples those that do not come back.
  * loops_tell(): their time up to now, before a summary is made. loops_pause(): how long to wait for the

@@ -48,11 +48,25 @@ static const struct route *route_of(struct session *s, const char *where)
 	return found;
 }
 
-static const struct tally *tally_at(const struct loop *p, uint64_t start)
+static struct tally *tally_at(const struct loop *p, uint64_t start)
 {
 	if (p->now && tally_start(p->now) == start)
 		return p->now;
 	return p->before && tally_start(p->before) == start ? p->before : NULL;
+}
+
+static struct tally *tally_over(const struct loop *p, const struct rs_ev_stall *e)
+{
+	struct tally *t = tally_at(p, e->start);
+	struct tally_cpu cpu;
+	uint64_t now;
+
+	if (!t || !loop_cpu(&p->last, &cpu))
+		return t;
+	now = session_now();
+	if (now > e->h.ts)
+		tally_ended(t, cpu, now - e->h.ts);
+	return t;
 }
 
 static void remember(struct past *ring, uint32_t size, uint32_t *n, struct past what)
@@ -79,7 +93,7 @@ void loops_stalled(struct session *s, const struct rs_ev_stall *e)
 
 	if (!s->loops || !e->start || e->h.ts <= e->start)
 		return;
-	c = tally_culprit(p ? tally_at(p, e->start) : NULL, &time);
+	c = tally_culprit(p ? tally_over(p, e) : NULL, &time);
 	stall.site = stall_site(s, &c);
 	if (!stall.site)
 		return;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define TALLY_MAX 32 /* different ones of a stretch */
+#define ENOUGH	  2  /* samples, to say of what was not measured that it computed */
 
 const char *const stall_kind_names[STALL_KINDS] = {
 	[STALL_UNKNOWN] = "unknown", [STALL_CPU] = "cpu", [STALL_SYSCALL] = "syscall",
@@ -23,8 +24,10 @@ struct tally {
 	uint64_t start;
 	uint32_t samples, n;
 	struct {
-		uint64_t cpu, at;
-	} first, last; /* of what its thread had run; at 0: not known */
+		struct tally_cpu cpu;
+		uint64_t at;
+	} first, last;	 /* of what its thread had run; at 0: not known */
+	uint64_t waited; /* ns of it for a CPU, since the first of these, at least */
 	struct seen list[TALLY_MAX];
 };
 
@@ -35,7 +38,7 @@ struct tally *tally_new(uint64_t start)
 	if (t) { /* the list is large, and seldom used up */
 		t->start = start;
 		t->samples = t->n = 0;
-		t->first.at = t->last.at = 0;
+		t->first.at = t->last.at = t->waited = 0;
 	}
 	return t;
 }
@@ -74,20 +77,35 @@ void tally_add(struct tally *t, const struct python_stack *s)
 	memcpy(seen->syscall, s->syscall, sizeof(seen->syscall));
 }
 
-void tally_ran(struct tally *t, uint64_t cpu, uint64_t now)
+void tally_ran(struct tally *t, struct tally_cpu cpu, uint64_t now)
 {
 	t->last.cpu = cpu;
 	t->last.at = now;
 	if (!t->first.at)
 		t->first = t->last;
+	t->waited = cpu.waited - t->first.cpu.waited;
 }
 
-/* Whether it ran, or could have, most of the time. One that is stopped does neither. */
+void tally_ended(struct tally *t, struct tally_cpu cpu, uint64_t late)
+{
+	uint64_t waited;
+
+	if (!t->first.at)
+		return;
+	waited = cpu.waited - t->first.cpu.waited;
+	if (waited > t->waited + late) /* all that time it may have waited for something else */
+		t->waited = waited - late;
+}
+
+/* Whether it ran, or could have, most of the time that was looked at. One that is stopped does
+ * neither. */
 static bool has_run(const struct tally *t)
 {
 	uint64_t time = t->last.at - t->first.at;
+	uint64_t ran = t->last.cpu.ran - t->first.cpu.ran;
+	uint64_t waited = t->last.cpu.waited - t->first.cpu.waited;
 
-	return time && 2 * (t->last.cpu - t->first.cpu) >= time;
+	return time && 2 * (ran + waited) >= time;
 }
 
 /* --- who it was */
@@ -163,7 +181,10 @@ static enum stall_kind kind_measured(const struct tally *t, const struct tally_t
 		return STALL_SYSCALL;
 	if (s->samples && 2 * s->gil >= s->samples && time->gil >= time->length / 4)
 		return STALL_GIL;
-	if (s->samples && (time->cpu >= time->length / 4 || has_run(t)))
+	if (s->samples < ENOUGH)
+		return STALL_UNKNOWN;
+	if (time->cpu + t->waited >= time->length / 2 || time->cpu >= time->length / 4 ||
+	    has_run(t))
 		return STALL_CPU;
 	return STALL_UNKNOWN;
 }
@@ -178,7 +199,7 @@ static enum stall_kind kind_sampled(const struct tally *t, const struct shares *
 		return STALL_GC;
 	if (2 * s->called >= s->samples)
 		return STALL_SYSCALL;
-	return has_run(t) ? STALL_CPU : STALL_UNKNOWN;
+	return s->samples >= ENOUGH && has_run(t) ? STALL_CPU : STALL_UNKNOWN;
 }
 
 struct culprit tally_culprit(const struct tally *t, const struct tally_time *time)

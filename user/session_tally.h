@@ -18,8 +18,14 @@ struct tally *tally_new(uint64_t start); /* of the stretch; NULL when out of mem
 uint64_t tally_start(const struct tally *t);
 /* Sampled what was found at this moment; at the bound of different ones it is counted alone. */
 void tally_add(struct tally *t, const struct python_stack *stack);
-/* How long the thread has run or waited for a CPU since it began, at this moment; both ns. */
-void tally_ran(struct tally *t, uint64_t cpu, uint64_t now);
+/* How long a thread has run, and waited for a CPU to run on, since it began; ns. */
+struct tally_cpu {
+	uint64_t ran, waited;
+};
+/* That of the stretch's thread at this moment, monotonic ns; then, when the stretch has been over
+   for `late` ns. */
+void tally_ran(struct tally *t, struct tally_cpu cpu, uint64_t now);
+void tally_ended(struct tally *t, struct tally_cpu cpu, uint64_t late);
 
 /* What the kernel side measured of a stretch, ns. */
 struct tally_time {

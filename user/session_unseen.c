@@ -54,18 +54,34 @@ static void suspect(struct session *s, uint32_t pid)
 	l->list[l->n++] = p;
 }
 
-/* What lies unread shows in a census only: it is taken when the loop seems to be held up. */
-static bool is_held(struct session *s, uint32_t pid)
+static void note_queue(void *ctx, const struct rs_ev_listen *e)
 {
-	struct python *python = insight_python(s, pid);
-	struct unread_walk w = {s, pid, false};
-	struct python_stack stack;
+	bool *found = ctx;
 
-	if (!python || python_stack(python, pid, &stack) || !unseen_is_held(&stack))
-		return false;
+	*found |= e->accept_queue > 0;
+}
+
+/* A loop that comes to its selector takes what waits for it. What lies unread shows in a census
+ * only. */
+static bool something_waits(struct session *s, uint32_t pid)
+{
+	struct unread_walk w = {s, pid, false};
+
+	capture_census_listeners(s->capture, pid, note_queue, &w.found);
+	if (w.found)
+		return true;
 	session_census(s);
 	tracer_visit_open(s->tracer, note_unread, &w);
 	return w.found;
+}
+
+static bool is_held(struct session *s, uint32_t pid)
+{
+	struct python *python = insight_python(s, pid);
+	struct python_stack stack;
+
+	return python && !python_stack(python, pid, &stack) && unseen_is_held(&stack) &&
+	       something_waits(s, pid);
 }
 
 void loops_suspect(struct session *s)
@@ -76,9 +92,10 @@ void loops_suspect(struct session *s)
 		return;
 	for (uint32_t i = 0; i < s->target.n_processes; i++) {
 		const struct process *p = &s->target.processes[i];
+		uint32_t pid = p->pid; /* a census may move the list */
 
-		if (p->alive && target_serves(&s->target, p) && !has_loop(s->loops, p->pid) &&
-		    is_held(s, p->pid))
-			suspect(s, p->pid);
+		if (p->alive && target_serves(&s->target, p) && !has_loop(s->loops, pid) &&
+		    is_held(s, pid))
+			suspect(s, pid);
 	}
 }

@@ -4,10 +4,11 @@
 #ifndef RS_UVLOOP_H
 #define RS_UVLOOP_H
 
-#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-/* Whether the file of uvloop's loop is mapped in it. */
-bool uvloop_loaded(uint32_t pid);
+/* The file of uvloop's loop that is mapped in it, as a path that can be opened here. 0; -ENOENT: it has
+   none; -ENAMETOOLONG. */
+int uvloop_file(uint32_t pid, char *file, size_t size);
 
 #endif

@@ -87,6 +87,7 @@ struct thread_struct {
 };
 #endif
 struct task_struct {
+	unsigned int flags;
 	pid_t pid, tgid;
 	int exit_code;
 	u64 start_boottime;

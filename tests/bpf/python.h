@@ -10,7 +10,9 @@
 
 #include <limits.h>
 
+#include "../../bpf/interp.h"
 #include "../../user/python/process.h"
+#include "../../user/uvloop.h"
 
 #define MS 1000000ull
 
@@ -41,7 +43,8 @@ static const char script[] =
 	"CALLS = {'boom': outer, 'key': lambda: {}['x'], 'chained': chained, 'swallow': swallow,\n"
 	"         'deep': lambda: deep(1500), 'deeper': lambda: deep(5000), 'log': outer,\n"
 	"         'fine': lambda: None, 'logfine': lambda: None, 'gc': gc.collect, 'rescued': "
-	"outer}\n"
+	"outer,\n"
+	"         'timer': lambda: asyncio.get_event_loop().call_later(3600, int)}\n"
 	"STATUS = {'swallow': 500, 'missing': 404, 'rescued': 200}\n"
 	"class Server(asyncio.Protocol):\n"
 	"    def connection_made(self, transport):\n"
@@ -56,9 +59,17 @@ static const char script[] =
 	"    async def task(self, what):\n"
 	"        self.serve(what)\n"
 	"    def answer(self, status):\n"
-	"        self.transport.write(b'HTTP/1.1 %d X\\r\\ncontent-length: 0\\r\\n\\r\\n' % "
-	"status)\n"
+	"        self.transport.write(self.kind(b'HTTP/1.1 %d X\\r\\ncontent-length: "
+	"0\\r\\n\\r\\n'\n"
+	"                                       % status))\n"
 	"    def serve(self, what):\n"
+	"        kind, _, what = what.rpartition('-')\n"
+	"        self.kind = {'': bytes, 'array': bytearray, 'view': memoryview}[kind]\n"
+	"        if what == 'big':\n"
+	"            self.transport.write(b'HTTP/1.1 200 X\\r\\ncontent-length: "
+	"16777216\\r\\n\\r\\n' +\n"
+	"                                 bytes(16777216))\n"
+	"            return\n"
 	"        if what == 'missing':\n"
 	"            return self.answer(404)\n"
 	"        if what == 'logfine':\n"
@@ -169,6 +180,16 @@ HELPER void server_connect(void)
 	assert_int_equal(connect(server.client, (struct sockaddr *)&a, sizeof(a)), 0);
 }
 
+HELPER void probe_uvloop(void)
+{
+	char file[PATH_MAX];
+	const char *why = "";
+
+	assert_int_equal(uvloop_file(server.pid, file, sizeof(file)), 0);
+	if (capture_probe_queue(server.w->capture, server.pid, file, &why))
+		fail_msg("capture_probe_queue: %s", why);
+}
+
 HELPER struct world *serve_with(void **state, const char *loop, const char *how)
 {
 	struct world *w = *state;
@@ -184,17 +205,8 @@ HELPER struct world *serve_with(void **state, const char *loop, const char *how)
 	options.stall_ns = 3600 * 1000 * MS;
 	watch_with(w, &options);
 	assert_int_equal(capture_interp(w->capture, pid, &server.interp), 0);
-	if (!strcmp(loop, "uvloop")) {
-		char file[PATH_MAX];
-		const char *why = "";
-		uint64_t offset;
-
-		assert_int_equal(
-			python_function(server.python, "PySet_Add", file, sizeof(file), &offset),
-			0);
-		if (capture_probe_queue(w->capture, pid, file, offset, &why))
-			fail_msg("capture_probe_queue: %s", why);
-	}
+	if (!strcmp(loop, "uvloop"))
+		probe_uvloop();
 	server_connect();
 	return w;
 }

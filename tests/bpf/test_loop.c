@@ -307,7 +307,7 @@ static void without_insight(void **state)
 	link_open(&l, w, &listener);
 	assert_null(capture_loops(w->capture));
 	assert_int_equal(capture_interp(w->capture, w->target.pid, &interp), -ENOTSUP);
-	assert_int_equal(capture_probe_queue(w->capture, w->target.pid, "/proc/self/exe", 0, &why),
+	assert_int_equal(capture_probe_queue(w->capture, w->target.pid, "/proc/self/exe", &why),
 			 -ENOTSUP);
 	assert_true(*why);
 }

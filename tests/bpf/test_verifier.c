@@ -185,13 +185,20 @@ static void take_counts(struct verified *v, struct reqscope_bpf *bpf)
 	}
 }
 
-static char verifier_said[4096]; /* the end of what libbpf told about the last failure */
+static char libbpf_said[16384]; /* of the load at hand, the verifier's log among it */
+static size_t libbpf_len;
 
 static int listen_to_libbpf(enum libbpf_print_level level, const char *format, va_list args)
 {
-	if (level != LIBBPF_DEBUG)
-		vsnprintf(verifier_said, sizeof(verifier_said), format, args);
-	return 0;
+	size_t room = sizeof(libbpf_said) - libbpf_len;
+	int n;
+
+	if (level == LIBBPF_DEBUG)
+		return 0;
+	n = vsnprintf(libbpf_said + libbpf_len, room, format, args);
+	if (n > 0)
+		libbpf_len += (size_t)n < room ? (size_t)n : room - 1;
+	return n;
 }
 
 /* A kernel whose functions cannot be patched, or a lockdown, refuses fentry as such; the verifier
@@ -216,10 +223,11 @@ static int load(struct verified *v, const struct hook *hook, unsigned *combinati
 		bpf_program__set_autoload(
 			bpf_object__find_program_by_name(bpf->obj, hooks[i].program),
 			&hooks[i] == hook);
+	libbpf_len = 0;
 	err = reqscope_bpf__load(bpf);
 	if (err && !refused(hook, err))
 		print_error("%s:%s: %s\n%s\n", hook->program, words(&p, *combination),
-			    strerror(-err), verifier_said);
+			    strerror(-err), libbpf_said);
 	if (!err)
 		take_counts(v, bpf);
 	v->loads += !err;

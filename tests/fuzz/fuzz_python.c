@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../user/python/frames.h"
 #include "../../user/python/insight.h"
 #include "../../user/python/routes.h"
 #include "../unit/pyimage.c"
@@ -162,10 +163,10 @@ static void use(const struct py_routes *r)
 
 /* --- what is asked while it runs */
 
-/* It ends, and a sanitizer sees whether it is well-formed to its end. */
 static void check_text(const char *text, size_t size)
 {
 	MUST(memchr(text, '\0', size));
+	MUST(py_is_text(text));
 }
 
 static void on_wait(void *ctx, const struct python_wait *w)
@@ -174,7 +175,7 @@ static void on_wait(void *ctx, const struct python_wait *w)
 
 	check_text(w->where, sizeof(w->where));
 	check_text(w->on, sizeof(w->on));
-	check_text(w->path, sizeof(w->path));
+	MUST(memchr(w->path, '\0', sizeof(w->path)));
 	MUST(!w->peer.family || w->peer.family == RS_AF_INET || w->peer.family == RS_AF_INET6);
 	MUST(w->peer.family || !w->peer.port);
 	MUST(!w->thread || *w->where);
@@ -197,6 +198,7 @@ static void ask(struct py *py, struct image *im, const struct rs_error *error)
 		MUST(!*e.type && !*e.where && !*e.own);
 	check_text(e.where, sizeof(e.where));
 	check_text(e.own, sizeof(e.own));
+	check_text(e.type, sizeof(e.type));
 	for (unsigned still = 0; still < 2; still++)
 		py_stack(py, &home, im->thread, still, interp.gil, &stack);
 	check_text(stack.own.where, sizeof(stack.own.where));

@@ -222,6 +222,53 @@ static void test_stale(void **state)
 	}
 }
 
+/* What is freed leaves its bytes where they were, but no references. */
+static void test_freed(void **state)
+{
+	struct python_error out;
+
+	(void)state;
+	IMAGE_EACH(im)
+	{
+		struct raised r = raised_in(im);
+		uint64_t objects[] = {r.e.type, r.e.frames[2].code};
+
+		for (unsigned i = 0; i < 2; i++) {
+			image_put(im, objects[i], 0);
+			assert_int_equal(py_error(r.py, &home, &r.e, &out), -ESTALE);
+			image_put(im, objects[i], 0x7f0012345670); /* the next one that is free */
+			assert_int_equal(py_error(r.py, &home, &r.e, &out), -ESTALE);
+			assert_string_equal(out.type, "");
+			image_put(im, objects[i], UINT32_MAX); /* lives forever */
+			assert_int_equal(py_error(r.py, &home, &r.e, &out), 0);
+		}
+		r.e.type = image_class(im, "TooMany", NULL, 0); /* its dict was emptied */
+		assert_int_equal(py_error(r.py, &home, &r.e, &out), -ESTALE);
+		image_done(im, r.py);
+	}
+}
+
+/* Code of no file is not told, the application's above it is; what is frozen stays. */
+static void test_no_file(void **state)
+{
+	struct python_error out;
+
+	(void)state;
+	IMAGE_EACH(im)
+	{
+		struct raised r = raised_in(im);
+
+		push(&r, "<string>", 1, "run", 0);
+		assert_int_equal(py_error(r.py, &home, &r.e, &out), 0);
+		assert_string_equal(out.where, "");
+		assert_string_equal(out.own, "shop/db.py:88 get_conn");
+		push(&r, "<frozen importlib._bootstrap>", 7, "load", 0);
+		assert_int_equal(py_error(r.py, &home, &r.e, &out), 0);
+		assert_string_equal(out.where, "<frozen importlib._bootstrap>:7 load");
+		image_done(im, r.py);
+	}
+}
+
 static void test_ambient(void **state)
 {
 	struct python_error out;
@@ -237,6 +284,10 @@ static void test_ambient(void **state)
 		assert_int_equal(py_error(r.py, &home, &r.e, &out), 0);
 		image_handle(im, r.e.exception, true);
 		assert_int_equal(py_error(r.py, &home, &r.e, &out), -ENODATA);
+		image_handle(im, image_raw(im, r.e.type, 64), true); /* in its place for a moment */
+		assert_int_equal(py_error(r.py, &home, &r.e, &out), -ENODATA);
+		image_handle(im, im->none, true);
+		assert_int_equal(py_error(r.py, &home, &r.e, &out), 0);
 		r.e.base = 0;
 		assert_int_equal(py_error(r.py, &home, &r.e, &out), 0);
 		image_done(im, r.py);
@@ -323,7 +374,8 @@ int main(void)
 		cmocka_unit_test(test_files),	   cmocka_unit_test(test_usual_home),
 		cmocka_unit_test(test_home),	   cmocka_unit_test(test_error),
 		cmocka_unit_test(test_type_names), cmocka_unit_test(test_stale),
-		cmocka_unit_test(test_ambient),	   cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_ambient),	   cmocka_unit_test(test_freed),
+		cmocka_unit_test(test_no_file),	   cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_interp),	   cmocka_unit_test(test_no_gil),
 	};
 

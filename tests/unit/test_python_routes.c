@@ -80,6 +80,28 @@ static void break_link(struct image *im, unsigned which)
 	}
 }
 
+/* The state of a thread that has no context yet, before that of another one. */
+static void test_thread_without_context(void **state)
+{
+	struct py py;
+	char why[160];
+
+	(void)state;
+	EACH_VERSION(im)
+	{
+		uint64_t young = image_alloc(im, 1024);
+
+		image_put(im, young + im->o.ts_interp, im->interp);
+		image_put(im, young + im->o.ts_context + 64,
+			  image_get(im, im->thread + im->o.ts_context));
+		image_put(im, im->thread + im->o.ts_next, young);
+		if (open_image(im, &py, why))
+			fail_msg("version %x: %s", im->o.version, why);
+		py_close(&py);
+		image_free(im);
+	}
+}
+
 static void test_failed_check(void **state)
 {
 	struct py py;
@@ -441,6 +463,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_version),
 		cmocka_unit_test(test_failed_check),
+		cmocka_unit_test(test_thread_without_context),
 		cmocka_unit_test(test_thread_circle),
 		cmocka_unit_test(test_unknown_builds),
 		cmocka_unit_test(test_debug_offsets),

@@ -34,6 +34,11 @@ static void add_gil(struct tally *t, unsigned n, const char *where, const char *
 		tally_add(t, &s);
 }
 
+static void ran(struct tally *t, unsigned ran_ms, unsigned waited_ms, unsigned at_ms)
+{
+	tally_ran(t, (struct tally_cpu){ran_ms * MS, waited_ms * MS}, at_ms * MS);
+}
+
 static void is(struct culprit c, const char *kind, const char *where, const char *detail)
 {
 	assert_string_equal(c.kind, kind);
@@ -88,22 +93,59 @@ static void test_place_of_several_calls(void **state)
 static void test_cpu(void **state)
 {
 	struct tally *t = tally_new(1);
-	struct tally_time ran = lasted(200, 190, 4), starved = lasted(200, 60, 0),
+	struct tally_time busy = lasted(200, 190, 4), starved = lasted(200, 60, 0),
 			  idle = lasted(200, 10, 0);
 
 	(void)state;
 	add(t, 9, "app.py:12 crunch", "");
-	is(tally_culprit(t, &ran), "cpu", "app.py:12 crunch", "");
+	is(tally_culprit(t, &busy), "cpu", "app.py:12 crunch", "");
 	is(tally_culprit(t, &starved), "cpu", "app.py:12 crunch", ""); /* it waited for a CPU */
 	is(tally_culprit(t, &idle), "unknown", "app.py:12 crunch", "");
 	is(tally_culprit(t, NULL), "unknown", "app.py:12 crunch", ""); /* it may be stopped */
-	tally_ran(t, 50 * MS, 1000 * MS);
+	ran(t, 20, 30, 1000);
 	is(tally_culprit(t, NULL), "unknown", "app.py:12 crunch", "");
-	tally_ran(t, 51 * MS, 1100 * MS);
+	ran(t, 21, 30, 1100);
 	is(tally_culprit(t, NULL), "unknown", "app.py:12 crunch", "");
-	tally_ran(t, 150 * MS, 1200 * MS);
+	ran(t, 25, 125, 1200);
 	is(tally_culprit(t, &idle), "cpu", "app.py:12 crunch", ""); /* it hardly got one */
 	is(tally_culprit(t, NULL), "cpu", "app.py:12 crunch", "");
+	free(t);
+}
+
+/* It ran for a fifth of the time, and waited for a CPU before the next sample could be taken. */
+static void test_waits_for_a_cpu(void **state)
+{
+	struct tally *t = tally_new(1);
+	struct tally_time starved = lasted(400, 80, 0);
+
+	(void)state;
+	tally_ended(t, (struct tally_cpu){900 * MS, 900 * MS}, 0); /* nothing to compare it with */
+	add(t, 2, "app.py:12 crunch", "");
+	ran(t, 20, 30, 1000);
+	ran(t, 22, 31, 1100);
+	is(tally_culprit(t, &starved), "unknown", "app.py:12 crunch", "");
+	tally_ended(t, (struct tally_cpu){95 * MS, 158 * MS}, 10 * MS); /* 118, perhaps */
+	is(tally_culprit(t, &starved), "unknown", "app.py:12 crunch", "");
+	tally_ended(t, (struct tally_cpu){95 * MS, 160 * MS}, 10 * MS);
+	is(tally_culprit(t, &starved), "cpu", "app.py:12 crunch", "");
+	free(t);
+}
+
+/* A single look says who, perhaps, but not how. */
+static void test_one_sample(void **state)
+{
+	struct tally *t = tally_new(1);
+	struct tally_time starved = lasted(400, 120, 0), ran_itself = lasted(400, 210, 0);
+
+	(void)state;
+	add(t, 1, "app.py:12 crunch", "");
+	ran(t, 20, 30, 1000);
+	ran(t, 50, 200, 1200);
+	is(tally_culprit(t, &starved), "unknown", "app.py:12 crunch", "");
+	is(tally_culprit(t, NULL), "unknown", "app.py:12 crunch", "");
+	is(tally_culprit(t, &ran_itself), "cpu", "app.py:12 crunch", "");
+	add(t, 1, "app.py:12 crunch", "");
+	is(tally_culprit(t, &starved), "cpu", "app.py:12 crunch", "");
 	free(t);
 }
 
@@ -111,7 +153,7 @@ static void test_cpu(void **state)
 static void test_gil(void **state)
 {
 	struct tally *t = tally_new(1);
-	struct tally_time waited = lasted(200, 20, 150), ran = lasted(200, 120, 80);
+	struct tally_time waited = lasted(200, 20, 150), busy = lasted(200, 120, 80);
 	struct tally_time both = lasted(200, 70, 90);
 
 	(void)state;
@@ -119,7 +161,7 @@ static void test_gil(void **state)
 	add_gil(t, 2, "app.py:40 hello", "");
 	add(t, 3, "app.py:40 hello", "");
 	is(tally_culprit(t, &waited), "gil", "app.py:40 hello", "app.py:77 hog");
-	is(tally_culprit(t, &ran), "cpu", "app.py:40 hello", "");
+	is(tally_culprit(t, &busy), "cpu", "app.py:40 hello", "");
 	is(tally_culprit(t, &both), "gil", "app.py:40 hello", "app.py:77 hog");
 	is(tally_culprit(t, NULL), "gil", "app.py:40 hello", "app.py:77 hog");
 	free(t);
@@ -180,6 +222,8 @@ int main(void)
 		cmocka_unit_test(test_system_call),
 		cmocka_unit_test(test_place_of_several_calls),
 		cmocka_unit_test(test_cpu),
+		cmocka_unit_test(test_waits_for_a_cpu),
+		cmocka_unit_test(test_one_sample),
 		cmocka_unit_test(test_gil),
 		cmocka_unit_test(test_collection),
 		cmocka_unit_test(test_no_majority),

@@ -156,6 +156,29 @@ static void stalls_explain(void **state)
 	       "CPU); 12 requests waited");
 }
 
+static void nobody_known_who_held_it(void **state)
+{
+	struct sample *x = *state;
+
+	slow(x, 10);
+	sample_stalls(x, 12, "gil", "", "hog.py:7 spin", 840 * MS);
+	EXPECT(x, VERDICT_SLOW, "p95 of 610 ms is above 500 ms (GET /slow)",
+	       "99 % of the time is waiting in front of the event loop",
+	       "the event loop was held up 12 times, up to 840 ms (waiting for the GIL, held by "
+	       "hog.py:7 spin); 12 requests waited");
+}
+
+static void nothing_known_of_who_held_it(void **state)
+{
+	struct sample *x = *state;
+
+	slow(x, 10);
+	sample_stalls(x, 12, "unknown", "", "", 840 * MS);
+	EXPECT(x, VERDICT_SLOW, "p95 of 610 ms is above 500 ms (GET /slow)",
+	       "99 % of the time is waiting in front of the event loop",
+	       "the event loop was held up 12 times, up to 840 ms; 12 requests waited");
+}
+
 /* The stalls are of other requests' time: that is not why. */
 static void stalls_do_not_explain(void **state)
 {
@@ -293,6 +316,8 @@ int main(void)
 		T(not_while_it_is_well),
 		T(long_places_keep_their_end),
 		T(stalls_explain),
+		T(nobody_known_who_held_it),
+		T(nothing_known_of_who_held_it),
 		T(stalls_do_not_explain),
 		T(how_it_was_held),
 		T(held_up_for_long_is_always_told),

@@ -22,7 +22,7 @@ die() {
 
 # The package that linux-image-amd64 stands for, if it is a 6.1.
 find_package() {
-	apt-cache depends linux-image-amd64 2>/dev/null |
+	LC_ALL=C apt-cache depends linux-image-amd64 2>/dev/null |
 		sed -n 's/^ *Depends: \(linux-image-6\.1\.[0-9]*-[0-9]*-amd64\)$/\1/p' | head -n 1
 }
 

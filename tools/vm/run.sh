@@ -54,12 +54,14 @@ printf 'now=%s top=%q\n' "$(date +%s)" "$top" >"$share/settings"
 # One processor: with several, qemu 7.2 can go on running instructions that the guest's kernel has patched
 # (a breakpoint in syscall_trace_enter() that every CPU then hits forever), and attaching BPF programs
 # patches. Without erms: what it emulates byte by byte, the kernel would copy and clear pages with.
+# Its clock is the HPET: how fast the processor's counter goes, the kernel would measure while it boots, and
+# on a busy machine that was wrong by a factor of seven.
 # oops=panic: a kernel that stumbled over a BPF program must not look as if it had not.
 timeout -k 5 "$seconds" qemu-system-x86_64 -accel tcg -cpu max,-erms,-fsrm -smp 1 \
 	-m "${VM_MEM:-1536M}" -nodefaults -nic none -display none -no-reboot \
 	-serial "file:$share/console" -chardev stdio,id=out,signal=off -serial chardev:out \
 	-kernel "$kernel/vmlinux" -initrd "$kernel/initrd" -append "console=ttyS0 quiet panic=-1 oops=panic \
-mitigations=off tsc=reliable clocksource=tsc random.trust_cpu=on $append" \
+mitigations=off tsc=unstable clocksource=hpet random.trust_cpu=on $append" \
 	-virtfs local,path=/,mount_tag=root,security_model=none,readonly=on,multidevs=remap \
 	-virtfs "local,path=$share,mount_tag=share,security_model=none" </dev/null &
 qemu=$!

@@ -194,6 +194,38 @@ void capture_forget_process(struct capture *c, uint32_t pid)
 	bpf_map__delete_elem(c->bpf->maps.targets, &pid, sizeof(pid), 0);
 }
 
+void capture_process_ended(struct capture *c, uint32_t pid)
+{
+	capture_interp_forget(c, pid);
+}
+
+/* The pid may be another process's by now: one of the target's, then it is not marked, or a stranger's. */
+static bool forget_ended(struct capture *c, uint32_t pid)
+{
+	uint32_t exiting = 0;
+
+	if (bpf_map__lookup_elem(c->bpf->maps.targets, &pid, sizeof(pid), &exiting, sizeof(exiting),
+				 0) ||
+	    !exiting || proc_closes_files(pid))
+		return exiting;
+	bpf_map__delete_elem(c->bpf->maps.targets, &pid, sizeof(pid), 0);
+	return false;
+}
+
+uint32_t capture_forget_ended(struct capture *c)
+{
+	struct bpf_map *map = c->bpf->maps.targets;
+	uint32_t key, next, left = 0;
+	int err = bpf_map__get_next_key(map, NULL, &key, sizeof(key));
+
+	for (uint32_t n = bpf_map__max_entries(map); !err && n; n--) { /* it may change meanwhile */
+		err = bpf_map__get_next_key(map, &key, &next, sizeof(next));
+		left += forget_ended(c, key);
+		key = next;
+	}
+	return left;
+}
+
 /* Once more with the programs live, for what was forked in between; then what the processes hold:
    listeners of all first, since they tell which connections were accepted. */
 static int take_stock(struct capture *c, const struct capture_options *o)

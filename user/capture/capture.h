@@ -67,9 +67,18 @@ typedef void (*capture_listener)(void *ctx, const struct rs_ev_listen *listener)
 int capture_census_conns(struct capture *c, capture_conn take, void *ctx);
 int capture_census_listeners(struct capture *c, uint32_t pid, capture_listener take, void *ctx);
 
-/* A process has ended and its last events are drained: it is no target any more. (What it left of unix
-   connections ends at the next census: nothing else tells.) */
+/* It is no target any more, and nothing of its interpreter is known. (What it left of unix connections ends
+   at the next census: nothing else tells.) */
 void capture_forget_process(struct capture *c, uint32_t pid);
+
+/*
+ * A process has ended and its last events but those of its connections are drained. Its interpreter is
+ * forgotten at once, the process by capture_forget_ended(), often: as soon as it has closed its files, which it
+ * does after it is said to have ended, and by which its connections' end is known as the server's. That returns
+ * how many are still at it.
+ */
+void capture_process_ended(struct capture *c, uint32_t pid);
+uint32_t capture_forget_ended(struct capture *c);
 
 /* Adds a process to the target. 0 or a negative errno. */
 int capture_add_process(struct capture *c, uint32_t pid);
@@ -86,16 +95,15 @@ int capture_interp(struct capture *c, uint32_t pid, const struct rs_interp *inte
 
 /*
  * Probes in the process's own files; a negative errno where one cannot be placed, *why then says
- * why in words (static). file: a path that can be opened here (/proc/PID/map_files/..., /proc/PID/root/...);
- * offset: in that file. A probe whose first instruction would have to be single-stepped is refused with
- * -ENOTSUP. They end with the process, by capture_forget_process().
+ * why in words (static). file: a path that can be opened here (/proc/PID/map_files/..., /proc/PID/root/...).
+ * A probe whose instruction would have to be single-stepped is refused with -ENOTSUP. They end with the process, by capture_forget_process().
  */
-/* PySet_Add(): uvloop queues a transport for writing with it (until 0.22; it is called three times a
-   request there, at 2 us each). */
-int capture_probe_queue(struct capture *c, uint32_t pid, const char *file, uint64_t offset,
-			const char **why);
-/* Takes it away. Its connections then have no exceptions told, rather than those of others. */
-void capture_unprobe_queue(struct capture *c, uint32_t pid);
+/* file is uvloop's loop: where it calls PySet_Add(), as to queue a transport for writing. Nobody else's
+   calls are stopped. */
+int capture_probe_queue(struct capture *c, uint32_t pid, const char *file, const char **why);
+/* To be called now and then after that: takes away the probes at places where often something came, and
+   never what writes. How many that were. */
+unsigned capture_trim_queue(struct capture *c, uint32_t pid);
 /* gc__start and gc__done of the provider "python" (USDT). */
 int capture_probe_gc(struct capture *c, uint32_t pid, const char *file, const char **why);
 

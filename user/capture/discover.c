@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "features.h"
+
 static const char *const kinds[] = {"uvicorn", "gunicorn", "hypercorn", "daphne", "granian"};
 
 static const char *base_name(const char *path)
@@ -221,6 +223,13 @@ static int visit_server(void *ctx, uint32_t pid)
 	return 0;
 }
 
+/* A process may be guarded by more than privileges (a security module): then it is not them that are
+   missing. */
+static int nothing_found(const struct servers *out)
+{
+	return out->denied && !features_see_processes() ? -EACCES : 0;
+}
+
 int discover_servers(struct servers *out)
 {
 	int err;
@@ -228,7 +237,7 @@ int discover_servers(struct servers *out)
 	out->n = 0;
 	out->denied = false;
 	err = proc_each(visit_server, out);
-	return !err && !out->n && out->denied ? -EACCES : err;
+	return !err && !out->n ? nothing_found(out) : err;
 }
 
 struct port_search {
@@ -266,5 +275,5 @@ int discover_port(uint16_t port, struct servers *out)
 	out->n = 0;
 	out->denied = false;
 	err = proc_each(visit_port, &s);
-	return !err && !out->n && out->denied ? -EACCES : err;
+	return !err && !out->n ? nothing_found(out) : err;
 }

@@ -76,13 +76,25 @@ static void search_btf(const struct btf *btf, bool found[N_WANTED])
 	}
 }
 
+/* With kernel.ftrace_enabled=0 fentry programs are attached without an error, and never run (seen on
+   6.1). Unknown: as usual. */
+static bool ftrace_enabled(void)
+{
+	FILE *file = fopen("/proc/sys/kernel/ftrace_enabled", "re");
+	int c = file ? fgetc(file) : '1';
+
+	if (file)
+		fclose(file);
+	return c != '0';
+}
+
 /* fentry needs a kernel whose functions can be patched; a lockdown may refuse it all the same, which
    only loading tells (attach.c). */
 static enum arrival_hook choose_arrival(const bool found[N_WANTED])
 {
 	if (found[W_DATA_READY])
 		return ARRIVAL_DATA_READY;
-	if (found[W_READABLE])
+	if (found[W_READABLE] && ftrace_enabled())
 		return ARRIVAL_READABLE;
 	return found[W_TCP_PROBE] ? ARRIVAL_TCP_PROBE : ARRIVAL_NONE;
 }
@@ -164,6 +176,14 @@ void features_probe(struct features *f)
 	probe_lockdown(f);
 	probe_btf(f);
 	f->unprivileged_pids = outside_initial_pidns();
+}
+
+bool features_see_processes(void)
+{
+	struct features f = {};
+
+	probe_capabilities(&f);
+	return f.cap_sys_ptrace && f.cap_dac;
 }
 
 static int check_privileges(const struct features *f, char *why, size_t size)

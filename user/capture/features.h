@@ -30,6 +30,9 @@ void features_probe(struct features *f);
 /* The privileges alone, at next to no cost: 0 or -EPERM with a line as below. */
 int features_privileges(char *why, size_t size);
 
+/* Whether other users' processes show what they hold, as far as that is a matter of privilege. */
+bool features_see_processes(void);
+
 /* Whether capture can work: 0, -EPERM, -EOPNOTSUPP; then with a line that says what is missing and
    what to do. */
 int features_check(const struct features *f, char *why, size_t size);

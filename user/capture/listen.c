@@ -51,7 +51,7 @@ static int socket_inodes(uint32_t pid, struct inodes *in)
 
 		snprintf(path, sizeof(path), "/proc/%u/fd/%s", pid, d->d_name);
 		n = readlink(path, link, sizeof(link) - 1);
-		if (n < 0 && errno == EACCES) /* its folder may be read, what is in it not */
+		if (n < 0 && errno == EACCES) /* the folder may be read, what is in it not */
 			err = -EACCES;
 		if (n <= 0)
 			continue;

@@ -21,23 +21,22 @@ static int open_dummy(void)
 	return (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, (long)PERF_FLAG_FD_CLOEXEC);
 }
 
+bool capture_wants_admin(const struct capture *c)
+{
+	return c->loops && !c->features.uprobe_links;
+}
+
 /* The attempt fails, as the program is of another type; what it takes to make it is known then. */
 void capture_prime(struct capture *c)
 {
-	struct bpf_program *p = c->bpf->progs.census_conns;
-	int fd = open_dummy();
+	int fd = capture_wants_admin(c) ? open_dummy() : -1;
 	struct bpf_link *link;
 
 	if (fd < 0)
 		return;
-	link = bpf_program__attach_perf_event(p, fd);
+	link = bpf_program__attach_perf_event(c->bpf->progs.census_conns, fd);
 	if (link)
 		bpf_link__destroy(link); /* closes the event too */
 	else
 		close(fd);
-}
-
-bool capture_wants_admin(const struct capture *c)
-{
-	return c->loops && !c->features.uprobe_links;
 }

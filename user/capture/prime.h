@@ -7,14 +7,15 @@
 
 struct capture;
 
+/* Whether probes on processes that join later go by perf events, and so want CAP_SYS_ADMIN
+ * (uprobe.h). */
+bool capture_wants_admin(const struct capture *c);
+
 /*
- * Before privileges are given up: libbpf finds out by loading a trial program, once and when it is
- * first needed, how to attach to perf events. Without the answer a probe on a process that joins
- * later would be attached in the old way, which knows no cookies.
+ * Before privileges are given up: where probes go by perf events, libbpf finds out by loading a
+ * trial program, once and when it is first needed, how to attach to one. Without the answer, a
+ * probe on a process that joins later would be attached in the old way, which knows no cookies.
  */
 void capture_prime(struct capture *c);
-
-/* Whether probes on processes that join later will want CAP_SYS_ADMIN (uprobe.h). */
-bool capture_wants_admin(const struct capture *c);
 
 #endif

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "callsites.h"
 #include "stapsdt.h"
 #include "uprobe.h"
 #include "../../bpf/interp.h"
@@ -21,6 +22,7 @@ struct probe {
 	struct bpf_link *link; /* NULL: it is fd */
 	int fd;
 	const struct bpf_program *program;
+	uint64_t cookie;
 	uint32_t pid;
 };
 
@@ -110,31 +112,34 @@ struct place {
 static int attach(struct capture *c, struct probe *p, struct bpf_program *program,
 		  const struct place *at)
 {
-	LIBBPF_OPTS(bpf_uprobe_opts, opts, .ref_ctr_offset = at->semaphore, .bpf_cookie = at->cookie);
+	LIBBPF_OPTS(bpf_uprobe_opts, opts, .ref_ctr_offset = at->semaphore,
+		    .bpf_cookie = at->cookie);
 
 	if (c->features.uprobe_links) {
-		p->fd = uprobe_link(program, at->pid, at->file, at->offset, at->semaphore, at->cookie);
+		p->fd = uprobe_link(program, at->pid, at->file, at->offset, at->semaphore,
+				    at->cookie);
 		return p->fd < 0 ? p->fd : 0;
 	}
-	p->link = bpf_program__attach_uprobe_opts(program, (pid_t)at->pid, at->file, at->offset, &opts);
+	p->link = bpf_program__attach_uprobe_opts(program, (pid_t)at->pid, at->file, at->offset,
+						  &opts);
 	return p->link ? 0 : -errno;
 }
 
-static int place(struct capture *c, struct bpf_program *program, uint32_t pid, const char *file,
-		 uint64_t offset, uint64_t semaphore, uint64_t cookie, const char **why)
+static int check_looked_at(const struct capture *c, const char **why)
 {
-	struct probe *p;
-	int err;
+	*why = c->loops ? "" : "the interpreter is not looked at";
+	return c->loops ? 0 : -ENOTSUP;
+}
 
-	if (!c->loops) {
-		*why = "the interpreter is not looked at";
-		return -ENOTSUP;
-	}
-	err = probe_place(file, &offset, why);
+static int place(struct capture *c, struct bpf_program *program, struct place at, const char **why)
+{
+	int err = probe_place(at.file, &at.offset, why);
+	struct probe *p;
+
 	if (err)
 		return err;
 	p = calloc(1, sizeof(*p));
-	err = p ? attach(c, p, program, &(struct place){pid, file, offset, semaphore, cookie}) : -ENOMEM;
+	err = p ? attach(c, p, program, &at) : -ENOMEM;
 	if (err) {
 		free(p);
 		*why = explain(err);
@@ -142,47 +147,10 @@ static int place(struct capture *c, struct bpf_program *program, uint32_t pid, c
 	}
 	p->next = c->probes;
 	p->program = program;
-	p->pid = pid;
+	p->cookie = at.cookie;
+	p->pid = at.pid;
 	c->probes = p;
 	return 0;
-}
-
-int capture_probe_queue(struct capture *c, uint32_t pid, const char *file, uint64_t offset,
-			const char **why)
-{
-	*why = "";
-	return place(c, c->bpf->progs.on_set_add, pid, file, offset, 0, 0, why);
-}
-
-static int place_all(struct capture *c, struct bpf_program *program, uint32_t pid, const char *file,
-		     const struct stapsdt *at, const char **why)
-{
-	int err = 0;
-
-	for (uint32_t i = 0; i < at->n && !err; i++)
-		err = place(c, program, pid, file, at->places[i].offset, at->places[i].semaphore,
-			    at->places[i].argument, why);
-	return err;
-}
-
-/* The ends first: of what begins, the end is then seen too. */
-int capture_probe_gc(struct capture *c, uint32_t pid, const char *file, const char **why)
-{
-	struct stapsdt start, done;
-	int err = stapsdt_find(file, "python", "gc__start", &start);
-
-	*why = "";
-	if (!err)
-		err = stapsdt_find(file, "python", "gc__done", &done);
-	if (err) {
-		*why = err == -ENOENT ? "the build has no probes of its own (USDT)"
-				      : "its file cannot be read";
-		return err;
-	}
-	err = place_all(c, c->bpf->progs.on_gc_done, pid, file, &done, why);
-	if (!err)
-		err = place_all(c, c->bpf->progs.on_gc_start, pid, file, &start, why);
-	return err ? err : capture_interp_gc(c, pid);
 }
 
 static void probe_remove(struct probe **at)
@@ -207,9 +175,84 @@ static void remove_probes(struct capture *c, uint32_t pid, const struct bpf_prog
 			at = &(*at)->next;
 }
 
-void capture_unprobe_queue(struct capture *c, uint32_t pid)
+_Static_assert(CALLSITES_MAX <= RS_PLACES, "each place has a number");
+
+int capture_probe_queue(struct capture *c, uint32_t pid, const char *file, const char **why)
 {
-	remove_probes(c, pid, c->bpf->progs.on_set_add);
+	struct callsites calls;
+	int err = check_looked_at(c, why);
+
+	if (err)
+		return err;
+	err = callsites_find(file, "PySet_Add", &calls);
+	if (err) {
+		*why = err == -ENOENT ? "this build of it does not call PySet_Add in a known way"
+				      : "its file cannot be read";
+		return err;
+	}
+	for (unsigned i = 0; i < calls.n && !err; i++)
+		err = place(c, c->bpf->progs.on_set_add,
+			    (struct place){pid, file, calls.offsets[i], 0, i}, why);
+	if (err)
+		remove_probes(c, pid, c->bpf->progs.on_set_add);
+	return err;
+}
+
+unsigned capture_trim_queue(struct capture *c, uint32_t pid)
+{
+	struct interp i = {};
+	unsigned n = 0;
+
+	if (!c->loops ||
+	    bpf_map__lookup_elem(c->bpf->maps.interps, &pid, sizeof(pid), &i, sizeof(i), 0))
+		return 0;
+	for (struct probe **at = &c->probes; *at;) {
+		const struct probe *p = *at;
+
+		if (p->pid != pid || p->program != c->bpf->progs.on_set_add ||
+		    i.writers & 1U << p->cookie || i.misses[p->cookie] < RS_PLACE_MISSES) {
+			at = &(*at)->next;
+			continue;
+		}
+		probe_remove(at);
+		n++;
+	}
+	return n;
+}
+
+static int place_all(struct capture *c, struct bpf_program *program, uint32_t pid, const char *file,
+		     const struct stapsdt *at, const char **why)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; i < at->n && !err; i++)
+		err = place(c, program,
+			    (struct place){pid, file, at->places[i].offset, at->places[i].semaphore,
+					   at->places[i].argument},
+			    why);
+	return err;
+}
+
+/* The ends first: of what begins, the end is then seen too. */
+int capture_probe_gc(struct capture *c, uint32_t pid, const char *file, const char **why)
+{
+	struct stapsdt start, done;
+	int err = check_looked_at(c, why);
+
+	if (err)
+		return err;
+	err = stapsdt_find(file, "python", "gc__start", &start);
+	if (!err)
+		err = stapsdt_find(file, "python", "gc__done", &done);
+	if (err) {
+		*why = err == -ENOENT ? "the build has no probes of its own (USDT)"
+				      : "its file cannot be read";
+		return err;
+	}
+	err = place_all(c, c->bpf->progs.on_gc_done, pid, file, &done, why);
+	if (!err)
+		err = place_all(c, c->bpf->progs.on_gc_start, pid, file, &start, why);
+	return err ? err : capture_interp_gc(c, pid);
 }
 
 void capture_probes_forget(struct capture *c, uint32_t pid)

@@ -79,6 +79,24 @@ bool proc_alive(uint32_t pid)
 	return !read_stat(pid, &info, &state) && state != 'Z' && state != 'X';
 }
 
+/* A thread closes its files, the last one that has them for good, before it becomes a zombie; the leader may
+   be one before the others. */
+bool proc_closes_files(uint32_t pid)
+{
+	const unsigned exiting = 0x4; /* PF_EXITING, include/linux/sched.h */
+	unsigned flags = 0, threads = 0;
+	char buf[1024], *close, state;
+
+	if (read_file(pid, "stat", buf, sizeof(buf)) < 0)
+		return false;
+	close = strrchr(buf, ')');
+	if (!close || sscanf(close + 1,
+			     " %c %*d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %u",
+			     &state, &flags, &threads) != 3)
+		return false;
+	return (flags & exiting) && (threads > 1 || (state != 'Z' && state != 'X'));
+}
+
 uint64_t proc_start_wall(const struct proc_info *info)
 {
 	struct timespec wall, boot;

@@ -23,6 +23,9 @@ struct proc_info {
 int proc_read(uint32_t pid, struct proc_info *info);
 bool proc_alive(uint32_t pid); /* and no zombie */
 
+/* It is ending, and has not closed all of its files yet. */
+bool proc_closes_files(uint32_t pid);
+
 /* Wall-clock start in ns since the epoch; 0 when it cannot be known. */
 uint64_t proc_start_wall(const struct proc_info *info);
 

@@ -16,18 +16,16 @@
 #include "../uvloop.h"
 
 /* Where uvloop writes, the exception is taken when the application asks it to. */
-static void doctor_uvloop(struct python *python, uint32_t pid, struct capture *capture)
+static void doctor_uvloop(uint32_t pid, struct capture *capture)
 {
-	const char *why = "PySet_Add was not found";
+	const char *why = "";
 	char file[PATH_MAX];
-	uint64_t offset;
 
-	if (!uvloop_loaded(pid)) {
+	if (uvloop_file(pid, file, sizeof(file))) {
 		doctor_say(GOOD, "errors", "the exception behind each 4xx and 5xx, and its line");
 		return;
 	}
-	if (!python_function(python, "PySet_Add", file, sizeof(file), &offset) &&
-	    !capture_probe_queue(capture, pid, file, offset, &why))
+	if (!capture_probe_queue(capture, pid, file, &why))
 		doctor_say(GOOD, "errors",
 			   "the exception behind each 4xx and 5xx, and its line; uvloop too");
 	else
@@ -51,7 +49,7 @@ static void doctor_errors(struct python *python, uint32_t pid, struct capture *c
 		doctor_say(NOTE, "errors", "off: %s: statuses without their exceptions", why);
 		return;
 	}
-	doctor_uvloop(python, pid, capture);
+	doctor_uvloop(pid, capture);
 	if (interp.gil)
 		doctor_say(GOOD, "waits for the GIL", "seen");
 	else

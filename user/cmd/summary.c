@@ -43,10 +43,14 @@ int cmd_summary(const struct options *o)
 
 	if (worth_printing(o, s, code)) {
 		other = output_open(&out, o);
+		if (!other)
+			output_until(&out, session_signal_fd(s));
 		if (!other && !code)
 			code = session_run(s);
 		if (!other)
 			other = print(s, o, out.f);
+		if (!other)
+			output_broken(&out);
 		if (!code && session_saw_nothing(s))
 			code = EXIT_TARGET;
 		code = other ? other : code;

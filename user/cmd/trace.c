@@ -73,6 +73,7 @@ int cmd_trace(const struct options *o)
 	if (!code)
 		code = output_open(&t.out, o);
 	if (!code) {
+		output_until(&t.out, session_signal_fd(t.s));
 		output_terminal(t.out.f, &t.term);
 		t.term.slow_ns = o->rules.slo_ms * 1e6;
 		if (o->format == FORMAT_TEXT)
@@ -82,6 +83,8 @@ int cmd_trace(const struct options *o)
 	}
 	if (!code && session_saw_nothing(t.s))
 		code = EXIT_TARGET;
+	if (t.out.f)
+		output_broken(&t.out);
 	session_close(t.s);
 	written = output_close(&t.out);
 	return written ? written : code;

@@ -4,9 +4,9 @@
  * and stuck (verdict.c), with the place in the application.
  *
  *   erroring  the exception behind most of the 5xx, and the next one where it is behind a quarter
- *   slow      what held the event loop up, where that was a tenth of all the requests' time, as
- * waiting in front of it, or half of it as such stuck     what holds the event loop up at this
- * moment; where the requests and the tasks wait
+ *   slow      what held the event loop up, where waiting in front of it was a tenth of all the
+ *             requests' time, or its being held up half of that
+ *   stuck     what holds the event loop up at this moment; where the requests and the tasks wait
  *
  * A loop that is held up for a second is told whatever the state is.
  */
@@ -152,8 +152,8 @@ void verdict_why_slow(const struct summary *s, struct verdict *v)
 	if (stall->count == 1)
 		snprintf(times, sizeof(times), "for %s", words_duration((double)stall->max).s);
 	else
-		snprintf(times, sizeof(times), "%s times, up to %s,", words_count(stall->count).s,
-			 words_duration((double)stall->max).s);
+		snprintf(times, sizeof(times), "%s times, up to %s%s", words_count(stall->count).s,
+			 words_duration((double)stall->max).s, *stall->site->where ? "," : "");
 	verdict_add(v, VERDICT_SLOW, "the event loop was held up %s%s%s", times, by, victims);
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../lib/escape.h"
 #include "frames.h"
 #include "kinds.h"
 #include "lines.h"
@@ -33,6 +34,16 @@ void py_join(char *buf, size_t size, const char *a, const char *between, const c
 {
 	if (snprintf(buf, size, "%s%s%s", a, between, b) >= (int)size)
 		mend_end(buf);
+}
+
+bool py_is_text(const char *text)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	size_t n = strlen(text), k = 1;
+
+	for (; n && k; p += k, n -= k)
+		k = utf8_length(p, n);
+	return k > 0;
 }
 
 /* --- its parts */

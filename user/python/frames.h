@@ -42,6 +42,9 @@ bool py_code_is(struct py *py, uint64_t code, const char *file_end, const char *
 /* Puts one behind the other; cuts between characters. */
 void py_join(char *buf, size_t size, const char *a, const char *between, const char *b);
 
+/* Whether it is UTF-8: a name that C code keeps may be anything. */
+bool py_is_text(const char *text);
+
 /* --- frames (frames.c) */
 
 /* Of a thread, innermost first. Their number; 0: none, or it does not fit together. The code

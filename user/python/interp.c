@@ -85,6 +85,10 @@ static void fill(struct py *py, uint64_t none, struct rs_interp *out)
 		.fo_frame = o->fo_frame,
 		.fr_code = (uint32_t)o->fr_code,
 		.co_firstlineno = (uint32_t)o->co_firstlineno,
+		.tp_basicsize = (uint32_t)o->tp_basicsize,
+		.ob_size = (uint32_t)o->var_size,
+		.list_items = (uint32_t)o->list_item,
+		.bytes_data = (uint32_t)o->bytes_data,
 	};
 	out->gil = py_gil(py, &out->gil_size);
 }

@@ -25,27 +25,34 @@ unsigned py_threads(struct py *py, uint64_t threads[PY_THREADS_MAX])
 
 /* --- the check */
 
-/* A thread that has run nothing in a context of its own has none yet. */
-static bool check_context(struct py *py, uint64_t ts, uint64_t context_type)
+/* Where the first context of a thread lies: its offset; -1: it has none. */
+static int find_context(struct py *py, uint64_t ts, uint64_t context_type)
 {
 	for (int at = 0; at < TSTATE_SCAN; at += 8) {
 		uint64_t pointer = pymem_u64(py->mem, ts + at);
 
-		if (pointer && py_type(py, pointer) == context_type && at != py->o.ts_context)
-			return false;
+		if (pointer && py_type(py, pointer) == context_type)
+			return at;
 	}
-	return true;
+	return -1;
 }
 
+/* A thread that has run nothing in a context of its own has none yet, and what is found behind its
+   state is the next thread's: that counts against the table only if no thread is as it says. */
 static bool check_threads(struct py *py, const struct py_symbols *symbols)
 {
 	uint64_t threads[PY_THREADS_MAX];
-	unsigned n = py_threads(py, threads);
+	unsigned n = py_threads(py, threads), right = 0, behind = 0;
 
-	for (unsigned i = 0; i < n && i < 8 && symbols->context_type; i++)
-		if (!check_context(py, threads[i], symbols->context_type))
+	for (unsigned i = 0; i < n && i < 8 && symbols->context_type; i++) {
+		int at = find_context(py, threads[i], symbols->context_type);
+
+		if (at >= 0 && at < py->o.ts_context)
 			return false;
-	return n > 0;
+		right += at == py->o.ts_context;
+		behind += at > py->o.ts_context;
+	}
+	return n > 0 && (right || !behind);
 }
 
 /* sys.hexversion >> 16; 0 when that cannot be found. */

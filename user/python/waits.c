@@ -99,7 +99,7 @@ static void tell_end(struct py *py, const struct py_awaits *a, struct python_wai
 		strcpy(w->on, "asyncio.tasks gather");
 		break;
 	default:
-		if (a->end && !py_type_name(py, a->end, name, sizeof(name)))
+		if (a->end && !py_type_name(py, a->end, name, sizeof(name)) && py_is_text(name))
 			py_join(w->on, sizeof(w->on), name, "", "");
 	}
 }
@@ -186,7 +186,7 @@ static bool is_told(const struct tasks *t, const struct task *task, uint64_t *cy
 
 /* --- all of them */
 
-/* Each twice: what is not the same then does not wait. */
+/* What is not the same when it is read again does not wait. */
 static int mark_tasks(struct py *py, struct tasks *t)
 {
 	struct py_awaits a;
@@ -201,26 +201,52 @@ static int mark_tasks(struct py *py, struct tasks *t)
 	return sort_requests(t);
 }
 
-static void tell_tasks(struct py *py, const struct py_home *h, struct tasks *t,
-		       python_wait_visit visit, void *ctx)
+/* False: it does not wait where it did. */
+static bool read_task(struct py *py, const struct py_home *h, const struct tasks *t,
+		      const struct task *task, struct python_wait *w)
 {
 	struct py_awaits a;
 	uint64_t cycle;
 
-	for (uint32_t i = 0; i < t->n; i++) {
-		struct python_wait w = {};
-		struct task *task = &t->list[i];
+	memset(w, 0, sizeof(*w));
+	if (!task->mark || mark_task(py, task->object, &a) != task->mark ||
+	    !is_told(t, task, &cycle))
+		return false;
+	tell_task(py, h, &a, w);
+	if (cycle)
+		py_wait_request(py, cycle, w);
+	return true;
+}
 
-		if (i % READ_AT_ONCE == 0)
-			py_forget(py);
-		if (!task->mark || mark_task(py, task->object, &a) != task->mark ||
-		    !is_told(t, task, &cycle))
-			continue;
-		tell_task(py, h, &a, &w);
-		if (cycle)
-			py_wait_request(py, cycle, &w);
-		visit(ctx, &w);
-	}
+/* Where a task has ended, the memory of the next one may lie just there: what is told must be the
+   same in two readings that begin anew. */
+static void tell_some(struct py *py, const struct py_home *h, const struct tasks *t, uint32_t from,
+		      struct python_wait *before, python_wait_visit visit, void *ctx)
+{
+	bool there[READ_AT_ONCE] = {};
+	struct python_wait w;
+
+	py_forget(py);
+	for (uint32_t i = 0; i < READ_AT_ONCE && from + i < t->n; i++)
+		there[i] = read_task(py, h, t, &t->list[from + i], &before[i]);
+	py_forget(py);
+	for (uint32_t i = 0; i < READ_AT_ONCE && from + i < t->n; i++)
+		if (there[i] && read_task(py, h, t, &t->list[from + i], &w) &&
+		    !memcmp(&w, &before[i], sizeof(w)))
+			visit(ctx, &w);
+}
+
+static int tell_tasks(struct py *py, const struct py_home *h, const struct tasks *t,
+		      python_wait_visit visit, void *ctx)
+{
+	struct python_wait *before = calloc(READ_AT_ONCE, sizeof(*before));
+
+	if (!before)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < t->n; i += READ_AT_ONCE)
+		tell_some(py, h, t, i, before, visit, ctx);
+	free(before);
+	return 0;
 }
 
 /* --- threads */
@@ -289,10 +315,10 @@ int py_waits(struct py *py, const struct py_home *h, python_wait_visit visit, vo
 	err = find_tasks(py, &t);
 	if (!err)
 		err = mark_tasks(py, &t);
-	if (err)
-		goto out;
-	tell_tasks(py, h, &t, visit, ctx);
-	tell_threads(py, h, visit, ctx);
+	if (!err)
+		err = tell_tasks(py, h, &t, visit, ctx);
+	if (!err)
+		tell_threads(py, h, visit, ctx);
 out:
 	py_forget(py);
 	free_requests(&t.requests);
