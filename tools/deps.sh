@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # Installs what building, the demo and the tests need and this machine lacks (Debian 12, apt).
 # Does nothing, quickly, when everything is there. --list prints the packages. `deps.sh kernels` is for
-# `make check-kernels` alone: those for the kernel in qemu, too.
+# `make check-kernels` alone: those for the kernel in qemu, too; `deps.sh bench` for `make bench`.
 set -eu
 
 build="gcc clang llvm make pkg-config libc6-dev libbpf-dev libelf-dev zlib1g-dev bpftool
@@ -10,11 +10,13 @@ libncurses-dev libinih-dev"
 run="python3 python3-uvicorn uvicorn python3-fastapi python3-uvloop python3-httptools python3-h11
 gunicorn python3-gunicorn"
 check="libcmocka-dev libcjson-dev libclang-rt-14-dev python3-pytest python3-jsonschema python3-venv python3-websockets
-wrk tmux man-db iproute2 chromium fonts-dejavu-core poppler-utils"
+wrk tmux man-db iproute2 chromium fonts-dejavu-core poppler-utils valgrind clang-tidy cppcheck"
 kernels="qemu-system-x86 busybox-static cpio kmod xz-utils"
+bench="strace bpftrace"
 all=$(printf '%s ' $build $run $check)
 
 [ "${1:-}" != kernels ] || all="$all$kernels"
+[ "${1:-}" != bench ] || all="$all$bench"
 if [ "${1:-}" = --list ]; then
 	printf '%s\n' $all
 	exit 0

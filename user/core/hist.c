@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,6 +90,12 @@ static int reserve(struct hist *h, int32_t first, int32_t last)
 	return 0;
 }
 
+/* Almost every duration falls where there is room already. */
+static bool has_room(const struct hist *h, int32_t i)
+{
+	return (uint32_t)(i - h->offset) < h->n;
+}
+
 static void widen(struct hist *h, uint64_t min, uint64_t max)
 {
 	if (!h->count || min < h->min)
@@ -102,7 +109,7 @@ int hist_add(struct hist *h, uint64_t ns)
 	if (ns) {
 		int32_t i = hist_index(ns);
 
-		if (reserve(h, i, i))
+		if (!has_room(h, i) && reserve(h, i, i))
 			return -ENOMEM;
 		h->counts[i - h->offset]++;
 	} else {

@@ -52,7 +52,8 @@ static int counts_add(struct series_counts *c, int32_t index, uint64_t count)
 {
 	uint32_t *to;
 
-	if (counts_reserve(c, index, index))
+	/* almost always there is room already */
+	if ((index < c->first || index >= c->first + c->n) && counts_reserve(c, index, index))
 		return -ENOMEM;
 	to = &c->counts[index - c->first];
 	*to = count < UINT32_MAX - *to ? *to + (uint32_t)count : UINT32_MAX;
