@@ -74,8 +74,9 @@ static int cannot_open(const struct log_target *t, int err)
 		fprintf(stderr, "reqscope: the log %s is a pipe or socket that nobody reads\n",
 			name);
 	else if (*t->unsafe)
-		fprintf(stderr, "reqscope: the log %s is not safe to write: %s; name another file\n",
-			name, t->unsafe);
+		fprintf(stderr,
+			"reqscope: the log %s is not safe to write: %s; name another file\n", name,
+			t->unsafe);
 	else if (t->kind->what)
 		fprintf(stderr, "reqscope: cannot log to %s (%s): %s\n", name, t->path,
 			strerror(-err));

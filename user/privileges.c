@@ -16,16 +16,19 @@
 
 #define BIT(cap) (1ULL << (cap))
 
-/* What is kept of what there is, and what for. CAP_BPF is not among them: it is for loading
-   programs and making maps, which is over. */
+/* What is kept of what there is, and what for: to go on reading. CAP_BPF and CAP_PERFMON are for
+   loading programs and attaching them, which is over; links of probes on new workers want neither.
+ */
 static const struct kept {
 	int cap;
 	const char *name;
 } kept[] = {
-	{CAP_PERFMON, "CAP_PERFMON"},	    /* probes on the interpreters of new workers */
-	{CAP_SYS_PTRACE, "CAP_SYS_PTRACE"}, /* memory, files and root of other users' ones */
-	{CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH"}, /* their folders in /proc, and their own */
-	{CAP_CHECKPOINT_RESTORE, "CAP_CHECKPOINT_RESTORE"}, /* a library that was deleted since */
+	/* memory, descriptors and root of other users' processes */
+	{CAP_SYS_PTRACE, "CAP_SYS_PTRACE"},
+	/* their folders in /proc, and their own */
+	{CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH"},
+	/* a library that was deleted since (/proc/PID/map_files) */
+	{CAP_CHECKPOINT_RESTORE, "CAP_CHECKPOINT_RESTORE"},
 };
 #define N_KEPT (sizeof(kept) / sizeof(*kept))
 
@@ -136,8 +139,7 @@ static int drop_capabilities(const struct options *o, bool admin, struct caps *c
 
 	if (err)
 		return err;
-	if (admin ||
-	    !(c->permitted & BIT(CAP_PERFMON))) /* which includes it, where that is all there is */
+	if (admin)
 		keep |= BIT(CAP_SYS_ADMIN);
 	if (log_needs_override(o, c))
 		keep |= BIT(CAP_DAC_OVERRIDE);

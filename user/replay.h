@@ -29,9 +29,9 @@ struct replay_callbacks {
 };
 
 /* Opens path (all files of a folder, in order) and finds its span of time; the files are read block
-   by block. --from and --to are resolved here. router, sites: of whom the routes and the sites are, so that
-   two replays can share them; the caller's, and to outlive the replay. 0 or an exit code after a message on
-   stderr. *out is to be closed in any case. */
+   by block. --from and --to are resolved here. router, sites: of whom the routes and the sites are,
+   so that two replays can share them; the caller's, and to outlive the replay. 0 or an exit code
+   after a message on stderr. *out is to be closed in any case. */
 int replay_open(struct replay **out, const char *path, const struct options *o,
 		struct router *router, struct sites *sites);
 void replay_close(struct replay *r);

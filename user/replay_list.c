@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * replay_list.c - the requests that are open at the end of the slice, oldest first. Each place of the list has
- * room for its request, also those beyond the last one.
+ * replay_list.c - the requests that are open at the end of the slice, oldest first. Each place of
+ * the list has room for its request, also those beyond the last one.
  */
 #include "replay_priv.h"
 

@@ -145,7 +145,8 @@ bool replay_wants(const struct replay *r, const struct request *q); /* by --rout
 
 /* It ended, or was none. */
 void replay_list_remove(struct replay *r, uint64_t id);
-/* It was open at the slice's end. Of more than there is room for, the oldest stay. counted: in the ledger. */
+/* It was open at the slice's end. Of more than there is room for, the oldest stay. counted: in the
+ * ledger. */
 void replay_list_add(struct replay *r, const struct request *q, bool counted);
 /* A state's own list is the truth of its moment. */
 void replay_list_take(struct replay *r, const struct summary *s);

@@ -176,8 +176,8 @@ static void set_deploys(struct replay *r, struct summary *s)
 		d[i].comparison = replay_comparison(r, d[i].at_wall_ns);
 }
 
-/* Where things waited and what held the loop up is of the moment of its state: of one outside of the slice
-   it says nothing. */
+/* Where things waited and what held the loop up is of the moment of its state: of one outside of
+   the slice it says nothing. */
 static void drop_foreign(struct replay *r, struct summary *s)
 {
 	struct summary_open *open = kept_summary_open(r->kept);

@@ -224,6 +224,14 @@ async def in_stream(n: str):
     return StreamingResponse(parts())
 
 
+Hostile = type("Evil\x1b[31m\r\n\u202e\x85</script>\"Name", (ShopError,), {"__module__": "a\x07b"})
+
+
+@api.get("/hostile")
+async def hostile():
+    raise Hostile()
+
+
 @api.get("/")
 async def home():
     return {"kinds": KINDS, "ending": ENDING}

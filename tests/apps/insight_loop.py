@@ -14,6 +14,7 @@ import threading
 import time
 
 from fastapi import FastAPI
+from starlette.middleware.base import BaseHTTPMiddleware
 
 from insight_truth import marked, note, now_ms, path_now
 
@@ -259,6 +260,24 @@ async def with_timeout(n: int):
 @hangs
 def thread(n: int):
     held.thread_gate.wait()  # held here
+
+
+class Based(BaseHTTPMiddleware):
+    """Such a middleware has the endpoint run in a task of its own, and waits for it."""
+
+    async def dispatch(self, request, call_next):
+        return await call_next(request)
+
+
+async def based(n: int):
+    await held.gate.wait()  # held here
+
+
+places(based)
+below = FastAPI(openapi_url=None)
+below.add_middleware(Based)
+below.add_api_route("/{n}", based, methods=["GET"])
+api.mount("/hang/based", below)
 
 
 @api.get("/release")

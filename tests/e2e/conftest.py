@@ -30,6 +30,10 @@ def why_no_bpf():
     return None
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "alone: while it runs, no other server may be on this host")
+
+
 def pytest_terminal_summary(terminalreporter):
     report.print_tables(terminalreporter.write_line)
     report.write_insight(os.path.join(servers.BUILD, "insight-coverage.md"), terminalreporter.write_line,

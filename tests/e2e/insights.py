@@ -17,7 +17,7 @@ from servers import PYTHON, Stack, wait_for
 
 LONG = pythons.LONG
 NATURAL = (("asyncio", "h11"), ("uvloop", "httptools"))
-STACKS = [Stack(age=age, loop=loop, http=http, app="insight:app")
+STACKS = [Stack(age=age, loop=loop, http=http, app="insight:app", extra=("--timeout-keep-alive", "600"))
           for age in ("debian", "pypi", *pythons.AGES) for loop, http in NATURAL]
 DEBIAN = [s for s in STACKS if s.age == "debian"]
 # What takes its time: Debian's two; of each other age the one that is usual there, and all of them when asked for.

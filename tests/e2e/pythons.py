@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """The interpreters of this machine beside Debian's, each with a virtual environment below the build folder.
 
-REQSCOPE_PYTHONS: patterns, separated by colons, of the ones to take, all of them; an interpreter that has
-uvicorn and FastAPI is taken as it is. Without it the usual places are looked at, and the newest one found
-is taken; all of them with REQSCOPE_LONG=1.
+REQSCOPE_PYTHONS: patterns, separated by colons, of the ones to take, all of them, also versions that are not
+read yet; an interpreter that has uvicorn and FastAPI is taken as it is. Without it the usual places are looked
+at, and the newest one found is taken; all of them with REQSCOPE_LONG=1.
 """
 import functools
 import glob
@@ -15,6 +15,7 @@ from servers import BUILD, PYTHON
 USUAL = "~/.pyenv/versions/3.*/bin/python3:/opt/python*/bin/python3:/usr/local/bin/python3.*:/usr/bin/python3.*"
 ASK = "import sys, sysconfig; print(*sys.version_info[:3], sysconfig.get_config_var('Py_GIL_DISABLED') or 0)"
 OLDEST, NEWEST = (3, 8), (3, 13)  # that are read
+ASKED = os.environ.get("REQSCOPE_PYTHONS")
 LONG = bool(os.environ.get("REQSCOPE_LONG"))
 
 
@@ -30,7 +31,7 @@ def ask(python, code):
 def look():
     """{version: path} of the interpreters that are there, by version; Debian's own is not among them."""
     found = {}
-    patterns = os.environ.get("REQSCOPE_PYTHONS", "") or USUAL
+    patterns = ASKED or USUAL
     known = {os.path.realpath(PYTHON["debian"])}
     for path in (p for pattern in patterns.split(":") for p in sorted(glob.glob(os.path.expanduser(pattern)))):
         if path.endswith("-config") or os.path.realpath(path) in known:
@@ -39,14 +40,14 @@ def look():
         if not told:
             continue
         *version, free_threaded = map(int, told.split())
-        if OLDEST <= tuple(version[:2]) <= NEWEST and not free_threaded:
+        if ASKED or (OLDEST <= tuple(version[:2]) <= NEWEST and not free_threaded):
             found.setdefault(tuple(version), path)
             known.add(os.path.realpath(path))
     return dict(sorted(found.items()))
 
 
 FOUND = look()
-TAKEN = list(FOUND.items()) if LONG or os.environ.get("REQSCOPE_PYTHONS") else list(FOUND.items())[-1:]
+TAKEN = list(FOUND.items()) if LONG or ASKED else list(FOUND.items())[-1:]
 VENVS = {}  # age: what tools/venv.sh is told
 for _version, _path in TAKEN:
     _age = ".".join(map(str, _version))

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Routes as the app defines them, read from the interpreter: compared with what an equal app says itself."""
-import glob
 import http.client
 import json
 import os
@@ -9,6 +8,7 @@ import subprocess
 
 import pytest
 
+import pythons
 import reqscope
 from servers import APPS, PYTHON, Stack, wait_for
 
@@ -285,12 +285,8 @@ def test_its_memory_may_not_be_read(pool, monkeypatch, tmp_path):
     assert "CAP_SYS_PTRACE is missing" in scope.stderr()
 
 
-# Interpreters beside these that can run the app: patterns, separated by colons.
-OTHERS = [p for pattern in os.environ.get("REQSCOPE_PYTHONS", "").split(":") for p in sorted(glob.glob(pattern))]
-
-if OTHERS:
-    @pytest.mark.parametrize("python", OTHERS)
-    def test_other_interpreters(launch, monkeypatch, python):
-        monkeypatch.setitem(PYTHON, "other", python)
-        server = launch(Stack(age="other", loop="asyncio", http="h11", app="routed:app"))
-        compare(PROBES, traced(server, PROBES), truth_of("other", "app", PROBES))
+if pythons.AGES:
+    @pytest.mark.parametrize("age", pythons.AGES)
+    def test_other_interpreters(launch, age):
+        server = launch(Stack(age=age, loop="asyncio", http="h11", app="routed:app"))
+        compare(PROBES, traced(server, PROBES), truth_of(age, "app", PROBES))

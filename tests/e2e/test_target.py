@@ -192,6 +192,7 @@ def test_attach_is_quick(server):
     assert min(took) < 1, took
 
 
+@pytest.mark.alone
 def test_discovery(pool, truth):
     """One server on this host: it is taken. Two: both are listed, with how to choose; exit 2."""
     pool.stop_all()

@@ -23,7 +23,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(TOP, "tests"))
 import run as suites  # noqa: E402
 
-GUEST_SECONDS = 900  # a bound, not a measure: its processor is emulated, on a machine that may be busy
+GUEST_SECONDS = 1800  # a bound, not a measure: its processor is emulated, on a machine that may be busy
 
 
 class Unavailable(Exception):
@@ -54,7 +54,7 @@ def why_not_here():
 
 def run_live(tally, results):
     xml = f"{results}/live.xml"
-    cmd = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "-rs",
+    cmd = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "--color=no", "-rs",
            f"--junitxml={xml}", "tests/kernels"]
     done = subprocess.run(cmd, cwd=TOP, stdin=subprocess.DEVNULL)
     if not tally.add_xml("live", xml) or done.returncode not in (0, 1):

@@ -72,6 +72,17 @@ def check_lines(lines, truth):
         assert line["total"] <= max(longest[line["method"], line["path"]]) + reqscope.SLACK_MS, line
 
 
+def check_error(lines):
+    """The exception behind the 500 of /boom, and its line: read by the programs when its head was written,
+    on uvloop when it was queued."""
+    (boom,) = (line for line in lines if line["path"] == "/boom")
+    where, function = boom["error_where"].rsplit(" ", 1)
+    file, number = where.rsplit(":", 1)
+    assert (boom["status"], boom["error_type"], function) == (500, "ValueError", "boom"), boom
+    with open(file) as f:
+        assert f.read().splitlines()[int(number) - 1].strip().startswith("raise ValueError("), boom
+
+
 def run_both(server, truth, *args):
     """A summary and a trace of the same traffic, by two reqscopes at once."""
     with reqscope.summary("-p", server.pid, *args) as whole, reqscope.trace("-p", server.pid, *args) as each:
@@ -85,6 +96,7 @@ def test_counts(pool, hook, stack):
     s, lines = run_both(pool.get(stack), truth)
     reqscope.check_counts(s, truth)
     check_lines(lines, truth)
+    check_error(lines)
     assert s["tracer"]["features"]["arrival"] == hook
     assert s["verdict"]["state"] not in ("idle", "blind", "down")
     assert s["tracer"]["features"]["routes"].startswith("exact: "), s["tracer"]["features"]

@@ -219,6 +219,7 @@ void stream_close(struct stream *s, struct stream_conn *c, uint64_t ts, bool by_
 
 	memcpy(e.arrivals, c->arrivals, sizeof(e.arrivals));
 	add(s, &e, sizeof(e));
+	c->closed = true;
 }
 
 struct rs_census stream_census(const struct stream_conn *c, uint64_t ts)
@@ -231,7 +232,8 @@ struct rs_census stream_census(const struct stream_conn *c, uint64_t ts)
 		.in_pos = c->in_pos,
 		.in_end = c->in_end,
 		.out_pos = c->out_pos,
-		.flags = (c->unix_socket ? RS_F_POS_COUNTED : 0) | (c->seq ? 0 : RS_F_UNACCEPTED),
+		.flags = (c->unix_socket ? RS_F_POS_COUNTED : 0) | (c->seq ? 0 : RS_F_UNACCEPTED) |
+			 (c->closed ? RS_F_CLOSED : 0),
 		.n_arrivals = c->n_arrivals,
 	};
 

@@ -30,7 +30,7 @@ struct stream_conn {
 	uint32_t seq, pid;
 	uint32_t in_pos, in_end, out_pos;
 	uint64_t peer_fin;
-	bool unix_socket;
+	bool unix_socket, closed;
 	struct rs_arrival arrivals[RS_MAX_ARRIVALS];
 	uint32_t n_arrivals;
 };

@@ -101,13 +101,12 @@ static void what_is_new_is_told(void **state)
 	add(s, s->after, 90, "/b", 503, site(s, "shop/db.py:8 \033acquire"));
 	c = compared(s);
 	assert_int_equal(c->n_new, 2);
-	assert_string_equal(
-		compare_new_words(text, sizeof(text), &c->news[0]),
-		"new: 90 of 90 requests of GET /b: shop.errors.Late at shop/db.py:8 \\x1bacquire "
-		"(none seen in 0 before)");
+	assert_string_equal(compare_new_words(text, sizeof(text), &c->news[0]),
+			    "new: shop.errors.Late at shop/db.py:8 \\x1bacquire: 90 of 90 requests "
+			    "of GET /b (none seen in 0 before)");
 	assert_string_equal(compare_new_words(text, sizeof(text), &c->news[1]),
-			    "new: 57 of 1,998 requests of GET /a: shop.errors.Late at "
-			    "shop/orders.py:31 get_order (none seen in 2,103 before)");
+			    "new: shop.errors.Late at shop/orders.py:31 get_order: 57 of 1,998 "
+			    "requests of GET /a (none seen in 2,103 before)");
 }
 
 static void what_was_there_is_not_new(void **state)
@@ -204,9 +203,8 @@ static void on_paper(void **state)
 	sink_diff_text(f, &d, &o);
 	sink_diff_json(f, &d);
 	fclose(f);
-	assert_non_null(
-		strstr(text, "\nnew: 9 of 9 requests of GET /a: shop.errors.Late at a.py:1 \\x1bf "
-			     "(none seen in\n    100 before)\n"));
+	assert_non_null(strstr(text, "\nnew: shop.errors.Late at a.py:1 \\x1bf: 9 of 9 requests of "
+				     "GET /a (none seen in\n    100 before)\n"));
 	assert_non_null(strstr(
 		text, "\"new_errors\":[{\"method\":\"GET\",\"route\":\"/a\",\"status\":500,"
 		      "\"type\":\"shop.errors.Late\",\"where\":\"a.py:1 \\u001bf\",\"count\":9,"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * test_recfile_blocks.c - the blocks of a recording: damage is named, and what comes before it is used;
- * each says what it needs of those before it.
+ * test_recfile_blocks.c - the blocks of a recording: damage is named, and what comes before it is
+ * used; each says what it needs of those before it.
  */
 #include <errno.h>
 #include <math.h>
@@ -145,7 +145,8 @@ static void test_foreign(void **state)
 	assert_string_equal(damage.text, "it is no recording: it begins with \"PK\\x03\\x04 no \"");
 	read_some(head, sizeof(head), &damage, &err);
 	assert_int_equal(err, -EINVAL);
-	assert_string_equal(damage.text, "its format is version 3, this reqscope reads versions 1 to 2");
+	assert_string_equal(damage.text,
+			    "its format is version 3, this reqscope reads versions 1 to 2");
 }
 
 /* Of what it did not tell nothing is known; it is not nothing. */

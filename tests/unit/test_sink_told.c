@@ -145,9 +145,9 @@ static void exceptions_server_errors_first(void **state)
 		text,
 		"exceptions                                                          code   count\n"
 		"JSONDecodeError in shop/imports.py:12 load   GET  /import            502       7\n"
-		"ValueError at shop/orders.py:31 get_order   GET  /orders             500       3\n"
+		"ValueError at shop/orders.py:31 get_order    GET  /orders            500       3\n"
 		"KeyError at shop/jobs.py:5 tick                                        -       4\n"
-		"HTTPException at shop/items.py:8 item   GET  /items/{id}             404      90");
+		"HTTPException at shop/items.py:8 item        GET  /items/{id}        404      90");
 	free(text);
 	text = render_at(t, 140);
 	assert_non_null(strstr(text,
@@ -170,7 +170,7 @@ static void exceptions_beyond_the_table(void **state)
 	text = render_at(t, 80);
 	assert_has(
 		text,
-		"E at a.py:1 f   GET  /b                                              500       3");
+		"E at a.py:1 f    GET  /b                                             500       3");
 	assert_has(text, "... and 25 more, and 10 elsewhere");
 	free(text);
 }

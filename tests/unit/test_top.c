@@ -364,9 +364,15 @@ static void a_view_outlives_what_it_was_taken_from(void **state)
 {
 	struct sample *x = sample_new();
 	struct request *r = sample_open(x, "/hangs", 4711, 3 * SEC, PHASE_APP);
+	char where[] = "shop/db.py:88 get", on[] = "Pool.acquire";
+	struct summary_wait waits[] = {{.count = 37, .where = where, .on = on},
+				       {.count = 2, .where = where, .on = ""}};
 	struct view *v;
 
 	(void)state;
+	x->open[0].where = where;
+	x->s.waits = waits;
+	x->s.n_waits = 2;
 	sample_ok(x, 10, "/a", 500, MS);
 	x->workers[0] = (struct summary_worker){4711, 1};
 	x->s.workers = x->workers;
@@ -376,6 +382,9 @@ static void a_view_outlives_what_it_was_taken_from(void **state)
 	stats_reset(x->s.stats, 0);
 	memset(r, 0xff, sizeof(*r));
 	memset(x->workers, 0xff, sizeof(x->workers));
+	memset(where, 'x', sizeof(where) - 1);
+	memset(on, 'x', sizeof(on) - 1);
+	memset(waits, 0xff, sizeof(waits));
 	x->pids[0] = 1;
 	x->ports[0] = 1;
 	assert_int_equal(v->s.stats->ledger.ok, 10);
@@ -383,6 +392,11 @@ static void a_view_outlives_what_it_was_taken_from(void **state)
 	assert_int_equal(v->s.workers[0].pid, 4711);
 	assert_int_equal(v->s.target.pids[0], 4711);
 	assert_int_equal(v->s.target.ports[0], 8000);
+	assert_string_equal(v->s.open[0].where, "shop/db.py:88 get");
+	assert_true(v->s.n_waits == 2 && v->s.waits[0].count == 37);
+	assert_string_equal(v->s.waits[0].on, "Pool.acquire");
+	assert_string_equal(v->s.waits[1].where, "shop/db.py:88 get");
+	assert_string_equal(v->s.waits[1].on, "");
 	assert_true(view_failed(v->s.stats) == 1);
 	view_free(v);
 	sample_free(x);

@@ -109,7 +109,7 @@ char *compare_words(char *out, size_t size, const struct comparison *c,
    (rates only), "unchanged", "unjudged" (too few requests to judge anything) */
 const char *comparison_state(const struct comparison *c);
 
-/* "new: 57 of 1,998 requests of GET /orders/{id}: ValueError at shop/orders.py:31 get_order (none seen in
+/* "new: ValueError at shop/orders.py:31 get_order: 57 of 1,998 requests of GET /orders/{id} (none seen in
    2,103 before)" */
 char *compare_new_words(char *out, size_t size, const struct compare_new *n);
 

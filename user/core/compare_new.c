@@ -119,13 +119,13 @@ char *compare_new_words(char *out, size_t size, const struct compare_new *n)
 	char count[32], after[32], before[32];
 	bool has_own = *n->site->detail;
 
-	snprintf(out, size, "new: %s of %s requests of %s: %s%s%s%s%s (none seen in %s before)",
-		 summary_count(count, sizeof(count), n->count),
-		 summary_count(after, sizeof(after), n->after),
-		 compare_row_name(name, sizeof(name), &row),
+	snprintf(out, size, "new: %s%s%s%s%s: %s of %s requests of %s (none seen in %s before)",
 		 *n->site->type ? escaped(type, sizeof(type), n->site->type) : "an exception",
 		 *n->site->where ? " at " : "", escaped(where, sizeof(where), n->site->where),
 		 has_own ? ", in " : "", escaped(own, sizeof(own), n->site->detail),
+		 summary_count(count, sizeof(count), n->count),
+		 summary_count(after, sizeof(after), n->after),
+		 compare_row_name(name, sizeof(name), &row),
 		 summary_count(before, sizeof(before), n->before));
 	return out;
 }

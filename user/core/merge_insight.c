@@ -25,7 +25,7 @@ int merge_sites(struct merge *m, struct summary *s, const char *label, struct me
 		room = room && there_is(m, s->parts[i].held);
 	if (room && !stats_move_sites(s->stats, m->sites))
 		return 0;
-	snprintf(e->text, sizeof(e->text), "%.100s: expected at most %u places in all", label,
+	snprintf(e->text, sizeof(e->text), "%.100s: expected at most %d places in all", label,
 		 MERGE_MAX_SITES);
 	return -EINVAL;
 }

@@ -61,10 +61,12 @@ void recfile_set_wall(struct recfile_writer *w, int64_t wall_offset);
 void recfile_begin(struct recfile_writer *w, const struct request *r);
 void recfile_end(struct recfile_writer *w, const struct request *r);
 void recfile_retract(struct recfile_writer *w, const struct request *r);
-/* It passed --stuck-ms at `now` (monotonic ns), and is open still. where: it waits there in the application,
-   NULL not known. */
-void recfile_stuck(struct recfile_writer *w, const struct request *r, uint64_t now, const char *where);
-/* What is told of no single request (core/stats.h). Sites are of one struct sites. now: monotonic ns. */
+/* It passed --stuck-ms at `now` (monotonic ns), and is open still. where: it waits there in the
+   application, NULL not known. */
+void recfile_stuck(struct recfile_writer *w, const struct request *r, uint64_t now,
+		   const char *where);
+/* What is told of no single request (core/stats.h). Sites are of one struct sites. now: monotonic
+ * ns. */
 void recfile_stall(struct recfile_writer *w, const struct stall *stall);
 void recfile_background(struct recfile_writer *w, const struct site *site, uint64_t now);
 void recfile_loop(struct recfile_writer *w, const struct loop_time *delta, uint64_t now);
@@ -86,10 +88,10 @@ void recfile_repeat(struct recfile_writer *w);
 
 /* --- reading */
 
-/* What a reader tells; pointers are valid during the call only. Routes and sites are of the router and the
-   sites handed in; any of them may be NULL. begin and retract know only id and seen of a request; of one that is
-   retracted `ended` is when that was found out. A request that began and ended in one block begins
-   right before it ends; those that go on begin at the block's end. */
+/* What a reader tells; pointers are valid during the call only. Routes and sites are of the router
+   and the sites handed in; any of them may be NULL. begin and retract know only id and seen of a
+   request; of one that is retracted `ended` is when that was found out. A request that began and
+   ended in one block begins right before it ends; those that go on begin at the block's end. */
 struct recfile_sink {
 	void *ctx;
 	void (*begin)(void *ctx, const struct request *r);
@@ -138,7 +140,8 @@ int recfile_block_read(const void *bytes, struct recfile_block *block,
 
 struct recfile_reader;
 
-/* NULL when out of memory. The router and the sites must outlive it, and what was made of the facts. */
+/* NULL when out of memory. The router and the sites must outlive it, and what was made of the
+ * facts. */
 struct recfile_reader *recfile_reader_new(struct router *router, struct sites *sites);
 void recfile_reader_free(struct recfile_reader *r);
 
@@ -151,7 +154,8 @@ int recfile_reader_block(struct recfile_reader *r, const struct recfile_block *b
 			 struct recfile_damage *damage);
 
 /* --- a state that outlives the call it came in: a copy of all but the statistics (of those from,
-   to and the ledger), within the bounds of what a recording keeps. Sites are not copied: they outlive it. */
+   to and the ledger), within the bounds of what a recording keeps. Sites are not copied: they
+   outlive it. */
 struct kept_summary;
 struct kept_summary *kept_summary_new(void); /* NULL when out of memory */
 void kept_summary_free(struct kept_summary *k);

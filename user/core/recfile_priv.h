@@ -132,7 +132,7 @@ uint32_t dict_hash(const void *data, size_t n);
 struct kind {
 	struct route *route;
 	const struct site *error, *stall; /* with KIND_ERROR, KIND_STALL */
-	uint32_t shape; /* two bits a stamp, enum stamp_mode */
+	uint32_t shape;			  /* two bits a stamp, enum stamp_mode */
 	uint32_t pid;
 	uint16_t flags; /* KIND_* */
 	uint16_t http;	/* HTTP1_F_*, those that are kept */
@@ -154,7 +154,7 @@ _Static_assert(sizeof(struct kind) == 40 + HTTP1_METHOD_MAX, "struct kind has pa
 #define KIND_STALL 0x100 /* the kind has a site; the request a time */
 #define KIND_GIL   0x200 /* the request has a time */
 #define KIND_GC	   0x400
-#define KIND_HTTP	  (HTTP1_F_AUTH | HTTP1_F_PATH_CUT | HTTP1_F_HEAD_SKIPPED | HTTP1_F_TRACE_ID)
+#define KIND_HTTP  (HTTP1_F_AUTH | HTTP1_F_PATH_CUT | HTTP1_F_HEAD_SKIPPED | HTTP1_F_TRACE_ID)
 
 /* How a stamp is written: against the one before in the order of STAMPS. */
 enum stamp_mode { STAMP_ABSENT, STAMP_EQUAL, STAMP_EARLIER, STAMP_LATER };

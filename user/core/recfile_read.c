@@ -64,7 +64,8 @@ int recfile_head_read(const void *bytes, size_t len, struct recfile_head *head,
 			       RECFILE_HEAD_SIZE, len);
 	head->version = (uint32_t)get_le(p + 8, 4);
 	if (head->version < RECFILE_OLDEST || head->version > RECFILE_VERSION || get_le(p + 12, 4))
-		return damaged(d, "its format is version %u%s, this reqscope reads versions %d to %d",
+		return damaged(d,
+			       "its format is version %u%s, this reqscope reads versions %d to %d",
 			       head->version, get_le(p + 12, 4) ? " with additions" : "",
 			       RECFILE_OLDEST, RECFILE_VERSION);
 	if (!crc_fits(p, RECFILE_HEAD_SIZE))

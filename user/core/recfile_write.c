@@ -254,7 +254,8 @@ void recfile_retract(struct recfile_writer *w, const struct request *r)
 	write_time(w, w->clock);
 }
 
-void recfile_stuck(struct recfile_writer *w, const struct request *r, uint64_t now, const char *where)
+void recfile_stuck(struct recfile_writer *w, const struct request *r, uint64_t now,
+		   const char *where)
 {
 	char text[STATE_WHERE + 1] = "";
 

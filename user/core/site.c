@@ -63,12 +63,12 @@ static void cut(char *out, size_t len, size_t size)
 	memcpy(out + len, ELLIPSIS, sizeof(ELLIPSIS));
 }
 
-/* What is not valid UTF-8 is replaced, byte by byte. */
+/* What is not valid UTF-8 is replaced, byte by byte. out is all zero: cut() looks at the byte
+ * behind. */
 static void keep_text(char *out, size_t size, const char *text)
 {
 	size_t left = text ? strlen(text) : 0, len = 0;
 
-	memset(out, 0, size); /* cut() looks at the byte behind */
 	while (left) {
 		size_t n = utf8_length((const unsigned char *)text, left), add = n ? n : 3;
 
@@ -159,7 +159,7 @@ static struct site_box *add(struct sites *s, const struct texts *t, uint64_t has
 const struct site *sites_get(struct sites *s, const char *type, const char *where,
 			     const char *detail)
 {
-	struct texts t;
+	struct texts t = {{0}, {0}, {0}};
 	struct site_box *box;
 	uint64_t hash = UINT64_C(0xcbf29ce484222325);
 

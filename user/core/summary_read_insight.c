@@ -108,8 +108,10 @@ static int keep_errors(struct reader *rd, const struct error_entry *from, uint32
 {
 	int err = 0;
 
-	e->items = n ? calloc(n, sizeof(*e->items)) : NULL;
-	if (n && !e->items)
+	if (!n)
+		return 0;
+	e->items = calloc(n, sizeof(*e->items));
+	if (!e->items)
 		return read_no_memory(rd);
 	e->cap = n;
 	for (uint32_t i = 0; i < n && !err; i++) {

@@ -61,8 +61,8 @@ static void put_side(struct line *l, const char *label, const struct diff_side *
 		    summary_count(text, sizeof(text), requests),
 		    units_duration((char[UNITS_MAX]){0}, UNITS_MAX, seconds * 1e9));
 	if (side->start_wall_ns) {
-		snprintf(text, sizeof(text), "from %04u-%02u-%02u %02u:%02u:%02u UTC", t.year, t.month,
-			 t.day, t.hour, t.minute, t.second);
+		snprintf(text, sizeof(text), "from %04u-%02u-%02u %02u:%02u:%02u UTC", t.year,
+			 t.month, t.day, t.hour, t.minute, t.second);
 		line_item(l, STYLE_PLAIN, LABEL_WIDTH, text);
 	}
 	line_skip(l, 3);

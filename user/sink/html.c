@@ -41,9 +41,8 @@ static void put_footer(FILE *f)
 void sink_html(FILE *f, const struct html_report *r)
 {
 	static void (*const parts[])(FILE * f, const struct html_report *r) = {
-		html_head,    html_time,   html_phases, html_loop,  html_routes,
-		html_slowest, html_errors, html_open,	html_kinds, html_processes,
-		html_unseen,
+		html_head,   html_time, html_phases, html_loop,	     html_routes, html_slowest,
+		html_errors, html_open, html_kinds,  html_processes, html_unseen,
 	};
 
 	fputs("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"

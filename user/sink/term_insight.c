@@ -82,13 +82,57 @@ static unsigned route_columns(const struct route *route)
 	return (unsigned)((method < 4 ? 4 : method) + 1 + strlen(route->template));
 }
 
-/* The words, and the route where both have room. */
-static void put_words(struct line *l, unsigned room, words_make words, const void *ctx,
-		      const struct route *route)
+/* A table whose routes stand in one column: how long the words are, and where that begins. */
+struct columns {
+	enum words_length length;
+	unsigned route; /* 0: there is no such column */
+};
+
+struct row {
+	const void *ctx; /* of the words */
+	const struct route *route;
+};
+
+static struct columns columns_of(words_make words, const struct row *rows, unsigned n,
+				 unsigned room)
 {
-	unsigned wants = route ? route_columns(route) + W_GAP : 0;
+	unsigned routes = 0, wide, columns;
 	struct text t;
 
+	for (unsigned i = 0; i < n; i++) {
+		columns = rows[i].route ? route_columns(rows[i].route) : 0;
+		routes = columns > routes ? columns : routes;
+	}
+	for (int length = WORDS_FULL; routes && length < WORDS_LENGTHS; length++) {
+		wide = 0;
+		for (unsigned i = 0; i < n; i++) {
+			make(&t, words, rows[i].ctx, (enum words_length)length, TERM_MAX_COLUMNS);
+			wide = t.columns > wide ? t.columns : wide;
+		}
+		if (wide + W_GAP + routes <= room)
+			return (struct columns){(enum words_length)length, wide + W_GAP};
+	}
+	return (struct columns){};
+}
+
+/* The words, and the route where both have room. */
+static void put_words(struct line *l, unsigned room, words_make words, const struct row *row,
+		      struct columns at)
+{
+	const struct route *route = row->route;
+	unsigned wants = route ? route_columns(route) + W_GAP : 0;
+	const void *ctx = row->ctx;
+	struct text t;
+
+	if (at.route) {
+		make(&t, words, ctx, at.length, TERM_MAX_COLUMNS);
+		line_text(l, STYLE_PLAIN, t.words);
+		line_to(l, at.route);
+		if (route)
+			line_request(l, route->method, route->template, strlen(route->template),
+				     wants);
+		return;
+	}
 	if (wants >= room || !fit(&t, words, ctx, room - wants)) {
 		wants = 0;
 		fit(&t, words, ctx, room);
@@ -146,13 +190,13 @@ static unsigned error_cells(const struct line *l)
 	return W_COUNT + (l->width >= CODE_FROM ? W_CODE : 0);
 }
 
-void term_error(struct line *l, const struct error_row *e, bool with_route)
+static void put_error(struct line *l, const struct error_row *e, struct columns at)
 {
 	unsigned cells = error_cells(l);
 	enum style style = e->status >= 500 || !e->status ? STYLE_RED : STYLE_YELLOW;
 	char text[UNITS_MAX] = "-";
 
-	put_words(l, words_room(l, cells), error_words, e->site, with_route ? e->route : NULL);
+	put_words(l, words_room(l, cells), error_words, &(struct row){e->site, e->route}, at);
 	line_to(l, l->width - cells);
 	if (e->status)
 		snprintf(text, sizeof(text), "%u", e->status);
@@ -162,7 +206,7 @@ void term_error(struct line *l, const struct error_row *e, bool with_route)
 	line_end(l);
 }
 
-void term_error_heading(struct line *l)
+static void put_error_heading(struct line *l)
 {
 	line_text(l, STYLE_DIM, "exceptions");
 	line_to(l, l->width - error_cells(l));
@@ -175,13 +219,18 @@ void term_error_heading(struct line *l)
 void term_errors(struct term *t)
 {
 	struct error_row list[ROWS_MAX];
+	struct row words[ROWS_MAX];
 	uint64_t untold, n = told_errors(t->s->stats, NULL, NULL, 0, &untold);
 	unsigned rows = at_most(term_rows(n, t->plan.errors), ROWS_MAX);
+	struct columns at;
 
 	told_errors(t->s->stats, NULL, list, rows, NULL);
-	term_error_heading(&t->line);
 	for (unsigned i = 0; i < rows; i++)
-		term_error(&t->line, &list[i], true);
+		words[i] = (struct row){list[i].site, list[i].route};
+	at = columns_of(error_words, words, rows, words_room(&t->line, error_cells(&t->line)));
+	put_error_heading(&t->line);
+	for (unsigned i = 0; i < rows; i++)
+		put_error(&t->line, &list[i], at);
 	put_other_errors(&t->line, n - rows, untold);
 }
 
@@ -206,13 +255,13 @@ static void put_stall_heading(struct line *l)
 	line_end(l);
 }
 
-static void put_stall(struct line *l, const struct stall_stats *s)
+static void put_stall(struct line *l, const struct stall_stats *s, const struct row *words,
+		      struct columns at)
 {
 	unsigned cells = stall_cells(l);
 	char text[UNITS_MAX];
 
-	put_words(l, words_room(l, cells), stall_words, s->site,
-		  s->route ? route_final((struct route *)s->route) : NULL);
+	put_words(l, words_room(l, cells), stall_words, words, at);
 	line_to(l, l->width - cells);
 	line_right(l, STYLE_BOLD, W_COUNT, short_count(text, s->count));
 	line_duration(l, STYLE_YELLOW, W_TIME, (double)s->max);
@@ -228,12 +277,22 @@ void term_stalls(struct term *t)
 {
 	const struct stall_stats *stall = NULL;
 	uint32_t n = t->s->stats->n_stalls;
-	unsigned rows = (unsigned)term_rows(n, t->plan.stalls);
+	unsigned rows = at_most(term_rows(n, t->plan.stalls), ROWS_MAX);
+	struct row words[ROWS_MAX];
+	struct columns at;
 
-	put_stall_heading(&t->line);
 	for (unsigned i = 0; i < rows; i++) {
 		stall = summary_next_stall(t->s->stats, stall);
-		put_stall(&t->line, stall);
+		words[i] = (struct row){stall->site,
+					stall->route ? route_final((struct route *)stall->route)
+						     : NULL};
+	}
+	at = columns_of(stall_words, words, rows, words_room(&t->line, stall_cells(&t->line)));
+	put_stall_heading(&t->line);
+	stall = NULL;
+	for (unsigned i = 0; i < rows; i++) {
+		stall = summary_next_stall(t->s->stats, stall);
+		put_stall(&t->line, stall, &words[i], at);
 	}
 	if (rows < n)
 		put_more(&t->line, n - rows);
@@ -245,7 +304,8 @@ static void put_wait(struct line *l, const struct summary_wait *w)
 {
 	char text[UNITS_MAX];
 
-	put_words(l, words_room(l, W_KIND + W_COUNT), wait_words, w, NULL);
+	put_words(l, words_room(l, W_KIND + W_COUNT), wait_words, &(struct row){w, NULL},
+		  (struct columns){});
 	line_to(l, l->width - W_KIND - W_COUNT);
 	line_right(l, STYLE_PLAIN, W_KIND, w->threads ? "threads" : "tasks");
 	line_right(l, STYLE_BOLD, W_COUNT, short_count(text, w->count));

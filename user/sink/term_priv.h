@@ -109,16 +109,13 @@ void term_tracer(struct term *t);
 /* term_extra.c: lines written, or with dry those that it would write */
 unsigned term_extras(struct term *t, bool dry);
 
-/* term_insight.c: what the interpreter told. Lines of term_extra.c; tables; a table of errors made by hand. */
+/* term_insight.c: what the interpreter told. Lines of term_extra.c, and tables. */
 bool term_held(struct term *t, bool dry);
 bool term_loop(struct term *t, bool dry);
 unsigned term_error_height(const struct term *t); /* lines of the next one, 0: nothing to tell */
 void term_errors(struct term *t);
 void term_stalls(struct term *t);
 void term_waits(struct term *t);
-struct error_row;
-void term_error_heading(struct line *l);
-void term_error(struct line *l, const struct error_row *e, bool with_route);
 
 /* term_deploy.c: how many lines it would take; plan.deploy says how many it may */
 unsigned term_deploy_lines(const struct term *t);

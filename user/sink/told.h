@@ -50,8 +50,8 @@ enum words_length {
 };
 char *told_error(char *out, size_t size, const struct site *site, enum words_length length);
 
-/* "shop/report.py:31 render (on CPU)", from WORDS_BRIEF on with the least of how: "(cpu)", "(recvfrom)";
-   where the place is not known how alone. */
+/* "shop/report.py:31 render (on CPU)", from WORDS_BRIEF on with the least of how: "(cpu)",
+   "(recvfrom)"; where the place is not known how alone. */
 char *told_stall(char *out, size_t size, const struct site *site, enum words_length length);
 /* Only how: "on CPU", "in the system call recvfrom", "waiting for the GIL, held by shop/a.py:1 f",
    "collecting garbage"; "" not known. */
