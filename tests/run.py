@@ -18,8 +18,8 @@ import sys
 import xml.etree.ElementTree as ET
 
 # The end-to-end tests of the second lane: those that mostly wait, and measure little.
-BESIDE = ("top", "incident", "bad_input", "completion", "security", "log_targets", "html", "target",
-          "record_damage", "check", "deploy", "merge")
+BESIDE = ("top", "incident", "bad_input", "completion", "security", "log", "log_targets", "html", "target",
+          "record", "record_damage", "diff", "check", "deploy", "merge", "abuse_limits")
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
