@@ -301,8 +301,9 @@ static const char *held_where(struct session *s, const struct request *r)
 		return NULL;
 	if (phase == PHASE_APP)
 		return holds(s, r, held) ? held->where : NULL;
-	snprintf(s->waits->text, sizeof(s->waits->text), "the event loop is held up%s%s",
-		 *held->where ? ": " : "", held->where);
+	/* the place first: narrow screens cut the rest */
+	snprintf(s->waits->text, sizeof(s->waits->text), "%s holds the event loop up",
+		 *held->where ? held->where : "something");
 	return s->waits->text;
 }
 

@@ -69,7 +69,7 @@ def test_since_before(server):
     assert held["where"].endswith("/" + PLACE)
     assert (held["kind"], held["detail"]) == ("syscall", "openat")
     assert "busy" not in s["loop"], "the loop was not followed: how busy it is is not known"
-    assert [o.get("where") for o in s["open"]] == ["the event loop is held up: " + held["where"]]
+    assert [o.get("where") for o in s["open"]] == [held["where"] + " holds the event loop up"]
 
 
 def count(scope, event):
@@ -84,7 +84,8 @@ def test_while_traced(server):
         wait_for(lambda: count(scope, "end") == 5, "all have ended")
         lines = [json.loads(line) for line in scope.finish().decode().splitlines()]
     stuck = [e for e in lines if e["event"] == "open"]
-    assert stuck and all(e["where"].endswith("/" + PLACE) for e in stuck), stuck
+    assert stuck and all("/" + PLACE in e["where"] for e in stuck), stuck
+    assert all(e["where"].endswith(" holds the event loop up") == (e["phase"] == "queue") for e in stuck), stuck
     ended = [e for e in lines if e["event"] == "end" and e["path"] == "/"]
     assert len(ended) == 4
     for e in ended[1:]:
