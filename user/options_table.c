@@ -37,7 +37,7 @@ const struct option_row options_table[] = {
 	{OPT_SLO_QUANTILE, 'v', true, "slo-quantile", "Q", "the quantile of total that is judged (0.95)"},
 	{OPT_MAX_ERRORS, 'v', true, "max-error-rate", "SHARE", "erroring above this share, 1% or 0.01 (1%)"},
 	{OPT_STUCK, 'v', false, "stuck-ms", "MS", "stuck when a request waits longer than this (2000)"},
-	{OPT_INSIGHT, 'l', true, "insight", "LEVEL", "off, default or full (GC too); <3, <10 us/request"},
+	{OPT_INSIGHT, 'l', true, "insight", "LEVEL", "off, default or full (GC too); some 3 us a request"},
 	{OPT_STALL, 'l', true, "stall-ms", "MS", "an event loop is held up from this on (100)"},
 	{OPT_RING, 'l', true, "ring-kib", "N", "size of the event ring (4096)"},
 	{OPT_SNAP_IN, 'l', true, "snap-in", "BYTES", "bytes copied of each buffer received (4096)"},
