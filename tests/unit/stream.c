@@ -352,3 +352,24 @@ uint32_t harness_open(struct harness *h, struct request *first)
 	tracer_visit_open(h->tracer, count_open, &o);
 	return o.n;
 }
+
+int one_conn_setup(void **state)
+{
+	struct one_conn *f = calloc(1, sizeof(*f));
+
+	harness_init(&f->h);
+	stream_init(&f->s);
+	f->c = stream_conn(1, 42);
+	*state = f;
+	return 0;
+}
+
+int one_conn_teardown(void **state)
+{
+	struct one_conn *f = *state;
+
+	harness_free(&f->h);
+	stream_free(&f->s);
+	free(f);
+	return 0;
+}

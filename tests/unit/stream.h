@@ -86,4 +86,13 @@ void harness_census(struct harness *h, uint64_t ts, const struct stream_conn *co
 /* Open requests; the oldest by id goes to *first when there is one. */
 uint32_t harness_open(struct harness *h, struct request *first);
 
+/* What most tests of the tracer begin with: one connection that nothing has happened on. */
+struct one_conn {
+	struct harness h;
+	struct stream s;
+	struct stream_conn c;
+};
+int one_conn_setup(void **state); /* of cmocka */
+int one_conn_teardown(void **state);
+
 #endif

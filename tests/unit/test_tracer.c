@@ -17,40 +17,13 @@
 #define GET "GET /items/7?q=1 HTTP/1.1\r\nHost: a\r\n\r\n"
 #define OK  "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 
-struct fixture {
-	struct harness h;
-	struct stream s;
-	struct stream_conn c;
-};
-
-static int setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	harness_init(&f->h);
-	stream_init(&f->s);
-	f->c = stream_conn(1, 42);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	harness_free(&f->h);
-	stream_free(&f->s);
-	free(f);
-	return 0;
-}
-
-static void opened(struct fixture *f)
+static void opened(struct one_conn *f)
 {
 	stream_open(&f->s, &f->c, 1 * MS, 2 * MS);
 }
 
 /* Runs what is there and gives the i-th ended request. */
-static const struct request *ended(struct fixture *f, uint32_t i)
+static const struct request *ended(struct one_conn *f, uint32_t i)
 {
 	harness_run(&f->h, &f->s);
 	assert_true(i < f->h.n_ended);
@@ -77,7 +50,7 @@ static void check_phases(const struct request *r, int64_t queue, int64_t recv, i
 
 static void test_get(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 	const struct request *r;
 
 	opened(f);
@@ -99,7 +72,7 @@ static void test_get(void **state)
 
 static void test_keep_alive(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 
 	opened(f);
 	for (uint64_t i = 0; i < 5; i++) {
@@ -116,7 +89,7 @@ static void test_keep_alive(void **state)
 
 static void test_slow_upload(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 	const struct request *r;
 
 	opened(f);
@@ -130,7 +103,7 @@ static void test_slow_upload(void **state)
 
 static void test_early_response(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 
 	opened(f);
 	stream_in(&f->s, &f->c, 10 * MS, 11 * MS, "POST /up HTTP/1.1\r\nContent-Length: 8\r\n\r\nabc");
@@ -147,7 +120,7 @@ static void test_early_response(void **state)
 
 static void test_pipelined(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 
 	opened(f);
 	stream_in(&f->s, &f->c, 10 * MS, 11 * MS, GET GET GET);
@@ -163,7 +136,7 @@ static void test_pipelined(void **state)
 
 static void test_stream(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 
 	opened(f);
 	stream_in(&f->s, &f->c, 10 * MS, 11 * MS, GET);
@@ -184,7 +157,7 @@ static void test_stream(void **state)
 /* A large chunk is copied in part only; its arithmetic proves the end all the same. */
 static void test_large_chunk(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 	static char body[20000];
 	int n;
 
@@ -201,7 +174,7 @@ static void test_large_chunk(void **state)
 /* Two chunks in one segment: the second's size lies in what was not copied. */
 static void test_lost_framing(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 	static char body[20000];
 	struct phases p;
 	int n;
@@ -227,7 +200,7 @@ static void test_lost_framing(void **state)
 
 static void test_long_head(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 	static char head[40000];
 	struct phases p;
 	int n = sprintf(head, "GET /x HTTP/1.1\r\nCookie: ");
@@ -251,7 +224,7 @@ static void test_long_head(void **state)
 
 static void test_interim(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 
 	opened(f);
 	stream_in(&f->s, &f->c, 10 * MS, 11 * MS,
@@ -266,7 +239,7 @@ static void test_interim(void **state)
 
 static void test_no_body(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 
 	opened(f);
 	stream_in(&f->s, &f->c, 10 * MS, 11 * MS, "HEAD /x HTTP/1.1\r\n\r\n");
@@ -282,7 +255,7 @@ static void test_no_body(void **state)
 
 static void test_until_close(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 
 	opened(f);
 	stream_in(&f->s, &f->c, 10 * MS, 11 * MS, "GET /x HTTP/1.0\r\n\r\n");
@@ -295,7 +268,7 @@ static void test_until_close(void **state)
 
 static void test_client_gone(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 	struct phases p;
 
 	opened(f);
@@ -312,7 +285,7 @@ static void test_client_gone(void **state)
 
 static void test_half_closed_client(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 
 	opened(f);
 	stream_in(&f->s, &f->c, 10 * MS, 11 * MS, GET);
@@ -325,7 +298,7 @@ static void test_half_closed_client(void **state)
 
 static void test_reset_in_stream(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 
 	opened(f);
 	stream_in(&f->s, &f->c, 10 * MS, 11 * MS, "GET /x HTTP/1.0\r\n\r\n");
@@ -336,7 +309,7 @@ static void test_reset_in_stream(void **state)
 
 static void test_server_closed(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 
 	opened(f);
 	stream_in(&f->s, &f->c, 10 * MS, 11 * MS, GET);
@@ -347,7 +320,7 @@ static void test_server_closed(void **state)
 
 static void test_idle_close(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 
 	opened(f);
 	stream_in(&f->s, &f->c, 10 * MS, 11 * MS, GET);
@@ -359,7 +332,7 @@ static void test_idle_close(void **state)
 
 static void test_closed_unread(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 
 	opened(f);
 	stream_arrive(&f->c, 10 * MS, strlen(GET));
@@ -371,7 +344,7 @@ static void test_closed_unread(void **state)
 
 static void test_upgrade(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 
 	opened(f);
 	stream_in(&f->s, &f->c, 10 * MS, 11 * MS,
@@ -387,7 +360,7 @@ static void test_upgrade(void **state)
 
 static void test_gap(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 
 	opened(f);
 	stream_in(&f->s, &f->c, 10 * MS, 11 * MS, GET);
@@ -406,7 +379,7 @@ static void test_gap(void **state)
 /* Two CPUs may exchange the places of two events in the ring; nothing is lost by that. */
 static void test_exchanged(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 
 	stream_eof(&f->s, &f->c, 3 * MS);
 	stream_open(&f->s, &f->c, 1 * MS, 4 * MS);
@@ -428,7 +401,7 @@ static void test_exchanged(void **state)
 /* A request whose read is lost shows by its response: it is unknown, not nothing. */
 static void test_lost_read(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 
 	opened(f);
 	stream_in(&f->s, &f->c, 10 * MS, 11 * MS, GET);
@@ -441,7 +414,7 @@ static void test_lost_read(void **state)
 /* Bytes moved by a call that is not hooked show in the positions. */
 static void test_position_gap(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 
 	opened(f);
 	stream_in(&f->s, &f->c, 10 * MS, 11 * MS, GET);
@@ -452,7 +425,7 @@ static void test_position_gap(void **state)
 
 static void test_late_idle(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 
 	stream_open_late(&f->s, &f->c, 5 * MS, 1 * MS, 2 * MS);
 	stream_in(&f->s, &f->c, 10 * MS, 11 * MS, GET);
@@ -464,7 +437,7 @@ static void test_late_idle(void **state)
 
 static void test_late_stream(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 
 	stream_open_late(&f->s, &f->c, 5 * MS, 1 * MS, 2 * MS);
 	stream_out(&f->s, &f->c, 10 * MS, "5\r\nhello\r\n"); /* not idle after all */
@@ -479,7 +452,7 @@ static void test_late_stream(void **state)
 /* A unix socket does not tell what was under way; a body that looks like requests must not become some. */
 static void test_late_unix_body(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 
 	f->c.unix_socket = true;
 	stream_open_late(&f->s, &f->c, 5 * MS, 0, 0);
@@ -496,7 +469,7 @@ static void test_late_unix_body(void **state)
 
 static void test_late_under_way(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 	uint64_t since;
 
 	stream_open_late(&f->s, &f->c, 5 * MS, 2 * MS, 1 * MS);
@@ -515,7 +488,7 @@ static void test_late_under_way(void **state)
 
 static void test_not_http(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 
 	opened(f);
 	stream_in(&f->s, &f->c, 10 * MS, 11 * MS, "\x16\x03\x01\x02 hello");
@@ -529,7 +502,7 @@ static void test_not_http(void **state)
 
 static void test_proxy_header(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 
 	opened(f);
 	stream_in(&f->s, &f->c, 10 * MS, 11 * MS, "PROXY TCP4 192.0.2.1 192.0.2.2 5000 80\r\n" GET);
@@ -542,7 +515,7 @@ static void test_proxy_header(void **state)
 
 static void test_census_unread(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 	const struct stream_conn *conns[] = {&f->c};
 	struct request open;
 
@@ -563,7 +536,7 @@ static void test_census_unread(void **state)
 
 static void test_census_unaccepted(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 	const struct stream_conn *conns[] = {&f->c};
 	struct request open;
 
@@ -582,7 +555,7 @@ static void test_census_unaccepted(void **state)
 
 static void test_census_lost_answer(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 	const struct stream_conn *conns[] = {&f->c};
 
 	opened(f);
@@ -598,7 +571,7 @@ static void test_census_lost_answer(void **state)
 
 static void test_census_lost_close(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 
 	opened(f);
 	stream_in(&f->s, &f->c, 10 * MS, 11 * MS, GET);
@@ -610,7 +583,7 @@ static void test_census_lost_close(void **state)
 /* Positions are of 32 bits in the kernel; a long-lived connection wraps them. */
 static void test_wrap(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 
 	f->c.in_pos = f->c.in_end = 0xfffffff0;
 	f->c.out_pos = 0xfffffff8;
@@ -625,7 +598,7 @@ static void test_wrap(void **state)
 
 static void test_merged_arrivals(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 	struct phases p;
 
 	opened(f);
@@ -640,7 +613,7 @@ static void test_merged_arrivals(void **state)
 	assert_int_equal(f->h.ended[1].received, (10 + strlen(GET GET) - 1) * MS);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, one_conn_setup, one_conn_teardown)
 
 int main(void)
 {

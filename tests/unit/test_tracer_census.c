@@ -14,39 +14,12 @@
 
 #include "stream.h"
 
-#define MS  1000000ULL
+#define MS 1000000ULL
 #define GET "GET /items/7?q=1 HTTP/1.1\r\nHost: a\r\n\r\n"
 #define OK  "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 
-struct fixture {
-	struct harness h;
-	struct stream s;
-	struct stream_conn c;
-};
-
-static int setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	harness_init(&f->h);
-	stream_init(&f->s);
-	f->c = stream_conn(1, 42);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	harness_free(&f->h);
-	stream_free(&f->s);
-	free(f);
-	return 0;
-}
-
 /* One request, answered; then the server closes. */
-static void lives(struct fixture *f)
+static void lives(struct one_conn *f)
 {
 	stream_open(&f->s, &f->c, 9 * MS, 60 * MS);
 	stream_read(&f->s, &f->c, 61 * MS, GET, strlen(GET));
@@ -56,7 +29,7 @@ static void lives(struct fixture *f)
 }
 
 /* There was one connection with one request, nothing else, and nothing is missing. */
-static void check_one(struct fixture *f)
+static void check_one(struct one_conn *f)
 {
 	const struct tracer_counts *c = tracer_counts(f->h.tracer);
 
@@ -72,7 +45,7 @@ static void check_one(struct fixture *f)
 /* All of a connection's life may lie between the look at the kernel and the end of the drain. */
 static void test_overtaken(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 	struct rs_census k;
 
 	stream_arrive(&f->c, 10 * MS, strlen(GET));
@@ -89,7 +62,7 @@ static void test_overtaken(void **state)
 /* The same with what is left of its life. */
 static void test_overtaken_accepted(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 	struct rs_census k;
 
 	stream_arrive(&f->c, 10 * MS, strlen(GET));
@@ -111,7 +84,7 @@ static void test_overtaken_accepted(void **state)
 /* A call may be on its way out on one CPU when a reset comes on another. */
 static void test_after_the_close(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 
 	stream_arrive(&f->c, 10 * MS, strlen(GET));
 	stream_open(&f->s, &f->c, 9 * MS, 60 * MS);
@@ -129,7 +102,7 @@ static void test_after_the_close(void **state)
 /* The ring may be drained between the two. */
 static void test_after_the_drain(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 
 	stream_arrive(&f->c, 10 * MS, strlen(GET));
 	stream_open(&f->s, &f->c, 9 * MS, 60 * MS);
@@ -151,7 +124,7 @@ static void test_after_the_drain(void **state)
 /* The kernel holds a socket for a while after its close was told, and after that was taken. */
 static void test_lingering(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 	const struct stream_conn *conns[] = {&f->c};
 
 	stream_arrive(&f->c, 10 * MS, strlen(GET));
@@ -166,7 +139,7 @@ static void test_lingering(void **state)
  */
 static void test_too_many(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 	const struct stream_conn *conns[] = {&f->c};
 	enum { MANY = 200 }; /* the harness follows 64 at once */
 	struct stream_conn c[MANY];
@@ -201,7 +174,7 @@ static void test_too_many(void **state)
  * lives. */
 static void test_untold(void **state)
 {
-	struct fixture *f = *state;
+	struct one_conn *f = *state;
 	const struct stream_conn *conns[] = {&f->c};
 
 	stream_open(&f->s, &f->c, 1 * MS, 2 * MS);
@@ -212,7 +185,7 @@ static void test_untold(void **state)
 	assert_int_equal(f->h.begun, 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, one_conn_setup, one_conn_teardown)
 
 int main(void)
 {
