@@ -255,12 +255,12 @@ bool screen_attend(void)
 		the.on = true;
 		reset_prog_mode();
 		curs_set(0);
-		clearok(curscr, TRUE);
 		resized = 1; /* nobody tells a stopped program */
 	}
 	if (resized) {
 		resized = 0;
 		take_size();
+		clearok(curscr, TRUE); /* terminals move what they show; curses thinks that it is where it was */
 		anew = true;
 	}
 	return anew;
