@@ -4,6 +4,7 @@
  */
 #include <fcntl.h>
 #include <locale.h>
+#include <malloc.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -54,6 +55,9 @@ int main(int argc, char **argv)
 	setlocale(LC_CTYPE, "");
 	signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write, and the quiet end of a run */
 	signal(SIGXFSZ, SIG_IGN); /* so is a file that may not grow any more */
+	/* what is read of an interpreter is read in large pieces, which go back at once; by what
+	   glibc learns of them by itself they would stay in the heap */
+	mallopt(M_MMAP_THRESHOLD, 128 * 1024);
 	code = options_parse(&o, verbs, argc, argv);
 	return code >= 0 ? code : o.verb->run(&o);
 }

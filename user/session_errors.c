@@ -144,8 +144,12 @@ void exceptions_answered(struct session *s, const struct rs_event *h, const stru
 
 void exceptions_read(struct session *s, const struct rs_event *h)
 {
-	struct interpreter *p = s->errors ? insight_find(s->insight, h->tgid) : NULL;
+	struct interpreter *p;
 
+	/* of each read: after a while nobody asks any more */
+	if (!s->errors || h->ts > s->insight->told + LOGBOOK_SETTLE)
+		return;
+	p = insight_find(s->insight, h->tgid);
 	if (p && !p->read && p->told && p->told < h->ts)
 		p->read = h->ts;
 }

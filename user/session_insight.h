@@ -50,6 +50,7 @@ struct insight {
 	uint32_t n;
 	struct table *tables; /* owned; those in use, newest first */
 	uint32_t left_out;
+	uint64_t told; /* the last time that one of them could be told of */
 	bool changed; /* the router is to be told */
 	bool said;
 	bool full;				/* --insight full */

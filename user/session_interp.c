@@ -14,9 +14,9 @@
 
 #define TRIM_EVERY 1000000000ULL
 
-static void can_tell(struct interpreter *p)
+static void can_tell(struct session *s, struct interpreter *p)
 {
-	p->told = session_now();
+	s->insight->told = p->told = session_now();
 	p->read = 0;
 }
 
@@ -32,20 +32,13 @@ static void probe_queue(struct session *s, struct interpreter *p)
 	p->queue = PROBE_OFF;
 	if (!capture_probe_queue(s->capture, p->pid, file, &p->queue_why))
 		p->queue = PROBE_ON;
-	can_tell(p);
+	can_tell(s, p);
 }
 
 static void probe_gc(struct session *s, struct interpreter *p)
 {
-	char file[PATH_MAX];
-	uint64_t offset;
-
-	p->gc = PROBE_OFF;
-	p->gc_why = "the interpreter's file was not found";
-	if (python_function(p->python, "PyGC_Collect", file, sizeof(file), &offset))
-		return;
-	if (!capture_probe_gc(s->capture, p->pid, file, &p->gc_why))
-		p->gc = PROBE_ON;
+	p->gc = capture_probe_gc(s->capture, p->pid, python_file(p->python), &p->gc_why) ? PROBE_OFF
+											: PROBE_ON;
 }
 
 void interp_opened(struct session *s, struct interpreter *p)
@@ -64,7 +57,7 @@ void interp_opened(struct session *s, struct interpreter *p)
 	}
 	if (!err) {
 		p->errors = PROBE_ON;
-		can_tell(p);
+		can_tell(s, p);
 	}
 	p->gil = !err && interp.gil;
 	if (s->insight->full)

@@ -349,14 +349,10 @@ static void collections(void **state)
 	const volatile struct rs_loop *l = capture_loops(w->capture);
 	const struct event *e;
 	uint64_t before, after;
-	char file[PATH_MAX];
 	const char *why;
 	size_t cursor = 0;
-	uint64_t offset;
 
-	assert_int_equal(
-		python_function(server.python, "PyGC_Collect", file, sizeof(file), &offset), 0);
-	if (capture_probe_gc(w->capture, pid, file, &why) == -ENOENT) {
+	if (capture_probe_gc(w->capture, pid, python_file(server.python), &why) == -ENOENT) {
 		print_message("skipped: %s has no USDT probes\n", interpreter());
 		skip();
 	}

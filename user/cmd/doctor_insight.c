@@ -58,12 +58,9 @@ static void doctor_errors(struct python *python, uint32_t pid, struct capture *c
 
 static void doctor_gc(struct python *python, uint32_t pid, struct capture *capture)
 {
-	const char *why = "the interpreter's file was not found";
-	char file[PATH_MAX];
-	uint64_t offset;
+	const char *why = "";
 
-	if (!python_function(python, "PyGC_Collect", file, sizeof(file), &offset) &&
-	    !capture_probe_gc(capture, pid, file, &why))
+	if (!capture_probe_gc(capture, pid, python_file(python), &why))
 		doctor_say(GOOD, "garbage collections", "seen with --insight full");
 	else
 		doctor_say(NOTE, "garbage collections", "not seen: %s; stalls by them are", why);

@@ -10,17 +10,25 @@
 #define RECENT 64
 
 struct page {
-	struct page *next;
 	uint64_t number;
 	bool there;
 	uint8_t bytes[PYMEM_PAGE];
+};
+
+/* Enough of them to be a mapping of its own to malloc(): what a walk has read goes back whole. */
+#define BLOCK_PAGES 64
+
+struct block {
+	struct block *next;
+	uint32_t used;
+	struct page pages[BLOCK_PAGES];
 };
 
 struct pymem {
 	pymem_read read;
 	void *ctx;
 	struct hashmap pages; /* by number; one that cannot be read has an entry too */
-	struct page *all;
+	struct block *blocks; /* the newest first */
 	struct page *recent[RECENT]; /* by the number's low bits: most reads are of a few pages */
 	uint64_t reads;
 	uint32_t gets; /* left, until it is forgotten */
@@ -39,14 +47,26 @@ struct pymem *pymem_new(pymem_read read, void *ctx)
 	return m;
 }
 
+static void drop_blocks(struct pymem *m, struct block *last)
+{
+	while (m->blocks != last) {
+		struct block *b = m->blocks;
+
+		m->blocks = b->next;
+		free(b);
+	}
+}
+
+/* One block stays: most readings are of a few pages. */
 void pymem_forget(struct pymem *m)
 {
-	struct page *p;
+	struct block *first = m->blocks;
 
-	while ((p = m->all)) {
-		m->all = p->next;
-		free(p);
-	}
+	while (first && first->next)
+		first = first->next;
+	drop_blocks(m, first);
+	if (first)
+		first->used = 0;
 	memset(m->recent, 0, sizeof(m->recent));
 	m->gets = PYMEM_GETS;
 	hashmap_free(&m->pages);
@@ -56,8 +76,24 @@ void pymem_free(struct pymem *m)
 {
 	if (!m)
 		return;
-	pymem_forget(m);
+	drop_blocks(m, NULL);
+	hashmap_free(&m->pages);
 	free(m);
+}
+
+static struct page *page_new(struct pymem *m)
+{
+	struct block *b = m->blocks;
+
+	if (!b || b->used == BLOCK_PAGES) {
+		b = malloc(sizeof(*b));
+		if (!b)
+			return NULL;
+		b->used = 0;
+		b->next = m->blocks;
+		m->blocks = b;
+	}
+	return &b->pages[b->used];
 }
 
 static struct page *page_read(struct pymem *m, uint64_t number)
@@ -66,14 +102,11 @@ static struct page *page_read(struct pymem *m, uint64_t number)
 
 	if (hashmap_count(&m->pages) >= PYMEM_PAGES)
 		return NULL;
-	p = malloc(sizeof(*p));
-	if (!p || hashmap_put(&m->pages, number, p)) {
-		free(p);
+	p = page_new(m);
+	if (!p || hashmap_put(&m->pages, number, p))
 		return NULL;
-	}
+	m->blocks->used++;
 	p->number = number;
-	p->next = m->all;
-	m->all = p;
 	m->reads++;
 	p->there = !m->read(m->ctx, number * PYMEM_PAGE, p->bytes, PYMEM_PAGE);
 	return p;

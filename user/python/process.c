@@ -15,6 +15,7 @@
 
 struct python {
 	uint32_t pid;
+	char file[PATH_MAX];
 	struct py py;
 	int denied;    /* what the last failing read said */
 	uint64_t none; /* where None is; 0 not known */
@@ -90,7 +91,7 @@ int python_open(struct python **out, uint32_t pid, char why[PYTHON_WHY_MAX])
 		return err;
 	}
 	p->pid = pid;
-	err = symbols_find(pid, &symbols);
+	err = symbols_find(pid, &symbols, p->file);
 	if (!err)
 		err = py_open(&p->py, read_memory, p, &symbols, why, PYTHON_WHY_MAX);
 	if (err) {
@@ -171,9 +172,9 @@ int python_interp(struct python *p, struct rs_interp *out, char why[PYTHON_WHY_M
 	return err && p->denied ? explain(p, err, why) : err;
 }
 
-int python_function(struct python *p, const char *name, char *file, size_t size, uint64_t *offset)
+const char *python_file(const struct python *p)
 {
-	return symbols_function(p->pid, name, file, size, offset);
+	return p->file;
 }
 
 /* Soon after its start a process has not imported all there is to be known by. */

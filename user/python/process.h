@@ -30,9 +30,8 @@ bool python_routes_changed(const struct python *p);
 /* What the kernel side needs to know (capture_interp()). -ENOTSUP: not on this architecture or
    build, why says it. */
 int python_interp(struct python *p, struct rs_interp *out, char why[PYTHON_WHY_MAX]);
-/* An exported function of the interpreter: a path that can be opened here, and the offset in that
-   file. 0 or -ENOENT. */
-int python_function(struct python *p, const char *name, char *file, size_t size, uint64_t *offset);
+/* The file of the interpreter, as a path that can be opened here; p's. */
+const char *python_file(const struct python *p);
 
 /* An exception, soon after it was told. -ESTALE: the memory has changed since, nothing is told;
    -ENODATA: it is the ambient exception of its thread, that was being handled all along

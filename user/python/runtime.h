@@ -16,9 +16,9 @@ struct py_symbols {
 
 /*
  * Opens an interpreter. Nothing is trusted before the check on the process itself: the chain from
- * _PyRuntime through interpreter and threads, the context of each thread (the one pointer in it
- * whose type is PyContext_Type must lie where the table says), and sys.hexversion, found through
- * modules, dicts and strings, which must name the version whose table was used.
+ * _PyRuntime through interpreter and threads, the threads' contexts (the pointer whose type is
+ * PyContext_Type must lie where the table says), and sys.hexversion, found through modules, dicts and
+ * strings, which must name the version whose table was used.
  *
  * 0; -ENOTSUP: a version or build that is not known; -EINVAL: the check failed, perhaps because the
  * process is just starting; -EFAULT: nothing can be read; -ENOMEM. With an error, why says what,

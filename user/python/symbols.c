@@ -20,14 +20,6 @@ struct mapping {
 
 /* --- the file */
 
-/* What a walk over the mappings looks for: the variables, or one function. */
-struct wanted {
-	struct py_symbols *symbols;
-	const char *function; /* NULL: the variables */
-	uint64_t offset;
-	char file[PATH_MAX];
-};
-
 /* map_files is the very file that is mapped, even when its name leads elsewhere by now; it asks for
    more privileges than the name, which is taken in the process's own root. */
 static int open_file(uint32_t pid, const struct mapping *m, char name[PATH_MAX])
@@ -105,61 +97,12 @@ static int read_elf(Elf *elf, struct py_symbols *out, uint64_t *base)
 	return out->runtime ? 0 : -ENOENT;
 }
 
-/* --- a function */
-
-static uint64_t find_in(Elf *elf, Elf_Scn *section, const GElf_Shdr *head, const char *wanted)
-{
-	Elf_Data *data = elf_getdata(section, NULL);
-	size_t n = data && head->sh_entsize ? head->sh_size / head->sh_entsize : 0;
-	GElf_Sym sym;
-
-	for (size_t i = 0; i < n && gelf_getsym(data, (int)i, &sym); i++) {
-		const char *name;
-
-		if (sym.st_shndx == SHN_UNDEF || GELF_ST_TYPE(sym.st_info) != STT_FUNC)
-			continue;
-		name = elf_strptr(elf, head->sh_link, sym.st_name);
-		if (name && !strcmp(name, wanted))
-			return sym.st_value;
-	}
-	return 0;
-}
-
-/* 0 where no segment of the file has that address. */
-static uint64_t to_offset(Elf *elf, uint64_t addr)
-{
-	size_t n;
-
-	if (!addr || elf_getphdrnum(elf, &n))
-		return 0;
-	for (size_t i = 0; i < n; i++) {
-		GElf_Phdr p;
-
-		if (gelf_getphdr(elf, (int)i, &p) && p.p_type == PT_LOAD && addr >= p.p_vaddr &&
-		    addr - p.p_vaddr < p.p_filesz)
-			return addr - p.p_vaddr + p.p_offset;
-	}
-	return 0;
-}
-
-static uint64_t function_offset(Elf *elf, const char *name)
-{
-	Elf_Scn *section = NULL;
-	uint64_t addr = 0;
-	GElf_Shdr head;
-
-	while (!addr && (section = elf_nextscn(elf, section)))
-		if (gelf_getshdr(section, &head) &&
-		    (head.sh_type == SHT_DYNSYM || head.sh_type == SHT_SYMTAB))
-			addr = find_in(elf, section, &head, name);
-	return to_offset(elf, addr);
-}
-
-static int look_into(uint32_t pid, const struct mapping *m, struct wanted *w)
+static int look_into(uint32_t pid, const struct mapping *m, struct py_symbols *out,
+		     char file[PATH_MAX])
 {
 	struct py_symbols found = {};
 	uint64_t base = 0;
-	int fd = open_file(pid, m, w->file), err;
+	int fd = open_file(pid, m, file), err;
 	Elf *elf;
 
 	if (fd < 0)
@@ -167,15 +110,13 @@ static int look_into(uint32_t pid, const struct mapping *m, struct wanted *w)
 	elf_version(EV_CURRENT);
 	elf = elf_begin(fd, ELF_C_READ, NULL);
 	err = read_elf(elf, &found, &base);
-	if (!err && w->function)
-		w->offset = function_offset(elf, w->function);
 	elf_end(elf);
 	close(fd);
 	if (err)
 		return err;
-	w->symbols->runtime = found.runtime - base + m->start;
-	w->symbols->context_type = found.context_type ? found.context_type - base + m->start : 0;
-	w->symbols->none = found.none ? found.none - base + m->start : 0;
+	out->runtime = found.runtime - base + m->start;
+	out->context_type = found.context_type ? found.context_type - base + m->start : 0;
+	out->none = found.none ? found.none - base + m->start : 0;
 	return 0;
 }
 
@@ -205,7 +146,8 @@ static bool read_mapping(char *line, struct mapping *m)
 }
 
 /* A libpython goes first: an executable that has one has nothing of its own. */
-static int walk_mappings(uint32_t pid, FILE *maps, const char *exe, struct wanted *w)
+static int walk_mappings(uint32_t pid, FILE *maps, const char *exe, struct py_symbols *out,
+			 char file[PATH_MAX])
 {
 	struct mapping *m = calloc(2, sizeof(*m)); /* the one at hand, and the executable's */
 	int err = m ? -ENOENT : -ENOMEM;
@@ -216,24 +158,25 @@ static int walk_mappings(uint32_t pid, FILE *maps, const char *exe, struct wante
 		if (!read_mapping(line, m))
 			continue;
 		if (is_libpython(m->path))
-			err = look_into(pid, m, w);
+			err = look_into(pid, m, out, file);
 		else if (!m[1].end && !strcmp(m->path, exe))
 			m[1] = *m;
 	}
 	if (m && err && m[1].end)
-		err = look_into(pid, &m[1], w);
+		err = look_into(pid, &m[1], out, file);
 	free(line);
 	free(m);
 	return err;
 }
 
-static int find(uint32_t pid, struct wanted *w)
+int symbols_find(uint32_t pid, struct py_symbols *out, char file[PATH_MAX])
 {
 	char name[64], exe[PATH_MAX];
 	ssize_t n;
 	FILE *maps;
 	int err;
 
+	*out = (struct py_symbols){};
 	snprintf(name, sizeof(name), "/proc/%u/exe", pid);
 	n = readlink(name, exe, sizeof(exe) - 1);
 	if (n < 0)
@@ -243,27 +186,7 @@ static int find(uint32_t pid, struct wanted *w)
 	maps = fopen(name, "re");
 	if (!maps)
 		return errno == ENOENT ? -ESRCH : -errno;
-	err = walk_mappings(pid, maps, exe, w);
+	err = walk_mappings(pid, maps, exe, out, file);
 	fclose(maps);
 	return err;
-}
-
-int symbols_find(uint32_t pid, struct py_symbols *out)
-{
-	struct wanted w = {.symbols = out};
-
-	*out = (struct py_symbols){};
-	return find(pid, &w);
-}
-
-int symbols_function(uint32_t pid, const char *name, char *file, size_t size, uint64_t *offset)
-{
-	struct py_symbols symbols;
-	struct wanted w = {.symbols = &symbols, .function = name};
-	int err = find(pid, &w);
-
-	*offset = w.offset;
-	if (err || !w.offset || snprintf(file, size, "%s", w.file) >= (int)size)
-		return -ENOENT;
-	return 0;
 }

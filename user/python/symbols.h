@@ -6,14 +6,12 @@
 #ifndef RS_PYTHON_SYMBOLS_H
 #define RS_PYTHON_SYMBOLS_H
 
+#include <limits.h>
+
 #include "runtime.h"
 
-/* 0; -ENOENT: no file that it has mapped has _PyRuntime; -ESRCH: gone; -EACCES: it may not be
-   looked at. */
-int symbols_find(uint32_t pid, struct py_symbols *out);
-
-/* A function that the same file exports: a path by which the file can be opened here, and where in
-   it the function begins. 0 or -ENOENT. */
-int symbols_function(uint32_t pid, const char *name, char *file, size_t size, uint64_t *offset);
+/* file: which one that is, as a path by which it can be opened here. 0; -ENOENT: no file that it has
+   mapped has _PyRuntime; -ESRCH: gone; -EACCES: it may not be looked at. */
+int symbols_find(uint32_t pid, struct py_symbols *out, char file[PATH_MAX]);
 
 #endif

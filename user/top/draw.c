@@ -246,7 +246,9 @@ static void draw_one(struct draw *d)
 void draw_screen(struct draw *d)
 {
 	erase();
-	if (d->m->help)
+	if (COLS == 1 && LINES == 1)
+		; /* the corner: to write it curses writes what is left of it, too (PutCharLR()) */
+	else if (d->m->help)
 		draw_help(d);
 	else if (d->m->detail)
 		draw_one(d);
