@@ -20,22 +20,20 @@ static __always_inline struct sock *iter_sock(struct bpf_iter__task_file *ctx, u
 	return sk && is_stream(file, sk) ? sk : NULL;
 }
 
-/* Enters the listening sockets among a process's files, and writes one struct rs_ev_listen for each. */
+/* Enters the listening sockets among a process's files, and writes one struct rs_ev_listen for
+ * each. */
 SEC("iter/task_file")
 int census_listeners(struct bpf_iter__task_file *ctx)
 {
 	struct rs_ev_listen e = {};
 	u32 tgid = 0;
 	struct sock *sk = iter_sock(ctx, &tgid);
-	u64 key;
 	u16 family;
 
 	if (!sk || sock_state(sk) != TCP_LISTEN)
 		return 0;
 	family = sock_family(sk);
-	key = listener_key(sk, family);
-	if (key && !bpf_map_lookup_elem(&listeners, &key))
-		listener_add(sk, family);
+	listener_add(sk, family);
 	e.h.ts = bpf_ktime_get_ns();
 	e.h.type = RS_EV_LISTEN;
 	e.h.tgid = tgid;
@@ -71,15 +69,15 @@ int census_sockets(struct bpf_iter__task_file *ctx)
 	return 0;
 }
 
-/* A unix socket whose end nobody told: released (unix_release_sock() sets its state), or gone and its
-   memory another's. */
+/* A unix socket whose end nobody told: released (unix_release_sock() sets its state), or gone and
+   its memory another's. */
 static __always_inline bool unix_is_dead(struct conn *c, struct sock *sk)
 {
 	return c->family == AF_UNIX && (conn_is_stale(c, sk) || sock_state(sk) != TCP_ESTABLISHED);
 }
 
-/* Writes one struct rs_census for each connection that is followed; ends those of which only this can
-   tell that they are over. */
+/* Writes one struct rs_census for each connection that is followed; ends those of which only this
+   can tell that they are over. */
 SEC("iter/bpf_map_elem")
 int census_conns(struct bpf_iter__bpf_map_elem *ctx)
 {

@@ -33,7 +33,7 @@ struct {
  * struct unix_address, which every accepted socket shares with its listener (unix_stream_connect()).
  */
 struct listener {
-	u32 sockets; /* SO_REUSEPORT: several sockets may listen on one address */
+	u32 sockets; /* several may listen on one port: SO_REUSEPORT, other addresses */
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -41,6 +41,15 @@ struct {
 	__type(key, u64);
 	__type(value, struct listener);
 } listeners SEC(".maps");
+
+/* The target's own listening sockets, by struct sock, with their key in `listeners`: others may come
+   and go on the same port. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, u64);
+	__type(value, u64);
+} listening SEC(".maps");
 
 /* Ports (host byte order) whose new listeners join the target (--port). */
 struct {

@@ -259,8 +259,7 @@ static __always_inline void before_close(struct pt_regs *regs, u64 now)
 	if (!sk || sock_family(sk) != AF_UNIX || !last_reference(file))
 		return;
 	if (sock_state(sk) == TCP_LISTEN) {
-		key = listener_key(sk, AF_UNIX);
-		bpf_map_delete_elem(&listeners, &key);
+		listener_remove(sk);
 		return;
 	}
 	c = conn_lookup(sk);

@@ -27,18 +27,34 @@ static __always_inline void listener_describe(struct rs_ev_listen *e, struct soc
 	}
 }
 
+/* Enters a listening socket of the target; nothing is done when it is there. */
 static __always_inline void listener_add(struct sock *sk, u16 family)
 {
-	u64 key = listener_key(sk, family);
+	u64 key = listener_key(sk, family), at = (u64)sk;
 	struct listener one = {.sockets = 1}, *l;
 
-	if (!key)
+	if (!key || bpf_map_update_elem(&listening, &at, &key, BPF_NOEXIST))
 		return;
 	l = bpf_map_lookup_elem(&listeners, &key);
 	if (l)
 		__sync_fetch_and_add(&l->sockets, 1);
 	else
 		bpf_map_update_elem(&listeners, &key, &one, BPF_NOEXIST);
+}
+
+/* A listening socket is closed; nothing is done when it is not one of the target's. */
+static __always_inline void listener_remove(struct sock *sk)
+{
+	u64 at = (u64)sk, *found = bpf_map_lookup_elem(&listening, &at), key;
+	struct listener *l;
+
+	if (!found)
+		return;
+	key = *found;
+	bpf_map_delete_elem(&listening, &at);
+	l = bpf_map_lookup_elem(&listeners, &key);
+	if (l && __sync_fetch_and_sub(&l->sockets, 1) <= 1)
+		bpf_map_delete_elem(&listeners, &key);
 }
 
 /* listen() of the target succeeded. */
@@ -80,25 +96,20 @@ static __always_inline void join_by_port(struct sock *sk, u64 now)
 
 static __always_inline void listener_changed(struct sock *sk, int newstate, u64 now)
 {
-	u64 key = listener_key(sk, AF_INET);
-	struct listener *l;
-
-	if (newstate == TCP_LISTEN) {
-		if (!current_target())
-			join_by_port(sk, now);
-		if (current_target())
-			listener_add(sk, AF_INET);
+	if (newstate != TCP_LISTEN) {
+		listener_remove(sk);
 		return;
 	}
-	l = bpf_map_lookup_elem(&listeners, &key);
-	if (l && __sync_fetch_and_sub(&l->sockets, 1) <= 1)
-		bpf_map_delete_elem(&listeners, &key);
+	if (!current_target())
+		join_by_port(sk, now);
+	if (current_target())
+		listener_add(sk, AF_INET);
 }
 
 /*
  * Who ended it? A reset that came in was announced by tcp_receive_reset. Without one, a connection
- * that dies in the context of the target was aborted by it (close with unread bytes, SO_LINGER 0, exit);
- * in any other context its timers gave the peer up.
+ * that dies in the context of the target was aborted by it (close with unread bytes, SO_LINGER 0,
+ * exit); in any other context its timers gave the peer up.
  */
 static __always_inline void conn_died(struct conn *c, struct sock *sk, u64 now)
 {
@@ -125,8 +136,12 @@ int BPF_PROG(on_set_state, struct sock *sk, int oldstate, int newstate)
 		return 0;
 	}
 	if (oldstate == TCP_SYN_RECV && newstate == TCP_ESTABLISHED) {
-		if (from_listener(sk, family))
+		if (from_listener(sk, family)) {
+			u64 key = (u64)sk;
+
+			bpf_map_delete_elem(&conns, &key); /* what had its address is gone */
 			conn_create(sk, family, CONN_PENDING, 0, now);
+		}
 		return 0;
 	}
 	c = conn_lookup(sk);

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import time
 
 import pytest
@@ -65,6 +66,19 @@ def test_others_are_not_counted(pool, truth):
         run_jobs(other.address, ITEMS, truth)
         s = reqscope.parse_summary(scope.finish())
     assert s["requests"]["started"] == 0 and s["verdict"]["state"] == "idle"
+
+
+def test_others_on_the_same_port(launch, truth):
+    """Somebody else listens on the same port of another address, and goes: nothing changes for the target."""
+    server = launch(Stack())
+    port = server.address[1]
+    with reqscope.summary("-p", server.pid) as scope:
+        run_jobs(server.address, [Job("GET", "/fast")] * 2, truth)
+        with socket.create_server(("127.0.0.2", port)):
+            pass
+        run_jobs(server.address, [Job("GET", "/fast")] * 2, truth)
+        s = reqscope.parse_summary(scope.finish())
+    reqscope.check_counts(s, truth)
 
 
 @pytest.mark.parametrize("stack", [Stack("pypi", workers=2), Stack("debian", server="gunicorn", workers=2),
