@@ -127,7 +127,7 @@ def run_pytest(tally, out, extra):
 def main():
     ap = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     ap.add_argument("--only", choices=("unit", "bpf", "fuzz", "e2e"), action="append")
-    ap.add_argument("-o", "--out", default=os.path.join(TOP, "build"))
+    ap.add_argument("-o", "--out", default=os.path.join(TOP, os.environ.get("O", "build")))  # as make
     ap.add_argument("extra", nargs="*", help="handed to pytest")
     opt = ap.parse_args()
     suites = opt.only or ["unit", "bpf", "fuzz", "e2e"]

@@ -109,8 +109,8 @@ def cpu_seconds(pid):
 
 
 def read_trace(path):
-    """(lines, ends, exceptions right, could be told, wrong) of a trace."""
-    n, ends, right, could, wrong = 0, collections.Counter(), 0, 0, []
+    """(lines, ends, exceptions right, could be told, wrong, lines by the client's port) of a trace."""
+    n, ends, right, could, wrong, ports = 0, collections.Counter(), 0, 0, [], collections.Counter()
     with open(path, "rb") as f:
         for line in f:
             row = json.loads(line)
@@ -118,18 +118,19 @@ def read_trace(path):
                 continue
             n += 1
             ends[row["end"]] += 1
+            ports[int(row["peer"].rpartition(":")[2]) if "peer" in row else None] += 1
             could += row.get("path") in abuse.ERRORS
             try:
                 right += abuse.check_told(row)
             except AssertionError:
                 wrong.append(line[:300])
-    return n, ends, right, could, wrong
+    return n, ends, right, could, wrong, ports
 
 
 def judge(load, watched, s, traced):
     """What is not as it should be."""
     r, counts, bad = s["requests"], load.counts, list(load.faults[:5])
-    n, _, right, could, wrong = traced
+    n, _, right, could, wrong, ports = traced
     lost = s["tracer"]["dropped"]
     if lost:
         bad += [f"{lost} events were lost and {r['unknown']} requests are unknown: not at full load, or too small a "
@@ -142,6 +143,8 @@ def judge(load, watched, s, traced):
         bad.append(f"statuses {s['codes']}, the client's {dict(counts)}")
     if not lost and n != counts["ok"]:
         bad.append(f"the trace has {n} lines of {counts['ok']} requests")
+        differ = sorted((p for p in load.ports | ports if load.ports[p] != ports[p]), key=str)
+        bad += [f"port {p}: {load.ports[p]} answered, {ports[p]} lines" for p in differ[:20]]
     bad += [f"told wrongly: {line}" for line in wrong[:3]]
     if right < 0.95 * could:
         bad.append(f"{right} of {could} exceptions were told")
@@ -162,7 +165,7 @@ def grows(name, samples):
 
 
 def table(load, watched, s, traced, seconds, cpu):
-    n, ends, right, could, wrong = traced
+    n, ends, right, could, wrong, _ = traced
     requests = max(1, load.counts["ok"])
     yield f"{seconds / 60:.1f} minutes, {requests:,} requests, {requests / seconds:,.0f}/s"
     yield ""
@@ -171,7 +174,8 @@ def table(load, watched, s, traced, seconds, cpu):
     yield f"| the client | {requests:,} answered, {len(load.faults)} wrong or missing |"
     r = s["requests"]
     yield f"| summary | {r['started']:,} began, {r['ok']:,} ok, {r['unknown']:,} unknown, {r['open']} open; " \
-        f"{s['tracer']['events']:,} events, {s['tracer']['dropped']:,} dropped |"
+        f"{s['tracer']['events']:,} events, " + \
+        ", ".join(f"{s['tracer'][k]:,} {k}" for k in ("dropped", "late_attached", "evicted")) + " |"
     yield f"| trace | {n:,} lines: {', '.join(f'{v:,} {k}' for k, v in ends.items())} |"
     yield f"| exceptions | {right:,} of {could:,} told, {len(wrong)} wrong |"
     yield f"| short summaries | {sum(watched.states.values())}: " \

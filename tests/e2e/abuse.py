@@ -104,14 +104,15 @@ class Forgetful(Truth):
 class Load:
     """Clients that never pause. Each answer is checked when it comes: `faults` is what was wrong with one.
     May_end: that connections end early and cannot be made is no fault (somebody kills the server). Without keep,
-    the requests are only counted, for runs that last: `counts` has `ok` and how many of each status."""
+    the requests are only counted, for runs that last: `counts` has `ok` and how many of each status, `ports` how
+    many were answered to which of our ports."""
 
     PATHS = ("/items/{n}",) * 6 + ("/fast", "/status/404", "/sleep/1", "/boom")
 
     def __init__(self, address, threads=4, may_end=False, paths=PATHS, keep=True):
         self.address, self.may_end, self.paths, self.keep = address, may_end, paths, keep
         self.truth, self.faults, self.refused = Truth() if keep else Forgetful(), [], 0
-        self.counts = collections.Counter()
+        self.counts, self.ports = collections.Counter(), collections.Counter()
         self.number, self.stopping = itertools.count(1), threading.Event()
         self.threads = [threading.Thread(target=self._work, args=(i,)) for i in range(threads)]
 
@@ -146,7 +147,7 @@ class Load:
             conn.close()
 
     def _one(self, conn, path):
-        n = next(self.number)
+        n, port = next(self.number), conn.port
         at = len(self.truth.records)
         try:
             record = conn.begin("GET", path.format(n=n), route="/items/{id}" if "{n}" in path else path)
@@ -168,6 +169,7 @@ class Load:
         if record.end == "ok":
             with self.truth.lock:
                 self.counts.update(("ok", str(record.status)))
+                self.ports[port] += 1
 
     @staticmethod
     def _right(record, path, n):

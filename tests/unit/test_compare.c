@@ -87,17 +87,25 @@ static void count_row(struct tally *t, const struct compare_row *row, bool chang
 /* Mann and Whitney, which takes requests for independent, with Bonferroni's correction. */
 static bool naive_test(const struct series_route *a, const struct series_route *b)
 {
-	const struct hist *x = &a->latency[SERIES_TOTAL], *y = &b->latency[SERIES_TOTAL];
-	double below = 0, sum = 0, nx = (double)x->count, ny = (double)y->count;
+	double below = 0, sum = 0, nx, ny;
+	struct hist x, y;
 
+	hist_init(&x);
+	hist_init(&y);
+	assert_int_equal(series_latency(a, SERIES_TOTAL, &x), 0);
+	assert_int_equal(series_latency(b, SERIES_TOTAL, &y), 0);
+	nx = (double)x.count;
+	ny = (double)y.count;
 	for (int32_t i = SERIES_ZERO; i < 1100; i++) {
-		int32_t ix = i - x->offset, iy = i - y->offset;
-		double cx = ix >= 0 && ix < (int32_t)x->n ? (double)x->counts[ix] : 0;
-		double cy = iy >= 0 && iy < (int32_t)y->n ? (double)y->counts[iy] : 0;
+		int32_t ix = i - x.offset, iy = i - y.offset;
+		double cx = ix >= 0 && ix < (int32_t)x.n ? (double)x.counts[ix] : 0;
+		double cy = iy >= 0 && iy < (int32_t)y.n ? (double)y.counts[iy] : 0;
 
 		sum += cy * (below + cx / 2);
 		below += cx;
 	}
+	hist_free(&x);
+	hist_free(&y);
 	return test_student((sum / nx / ny - 0.5) / sqrt((nx + ny) / (12 * nx * ny)), 1e9) * 20 <
 	       0.01;
 }

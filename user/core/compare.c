@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "compare.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,22 +39,42 @@ static double error_share(const struct series_route *r)
 	return r->known ? (double)r->errors / (double)r->known : NAN;
 }
 
-static void measure(struct compare_row *row, const struct compare_pair *p)
+/* 0 or -ENOMEM. */
+static int measure_quantiles(struct compare_row *row, const struct series_route *r, bool after)
 {
-	const struct hist *a = p->before->latency, *b = p->after->latency;
+	static const struct {
+		enum compare_metric metric;
+		double q;
+	} quantiles[] = {{COMPARE_P50, 0.5}, {COMPARE_P99, 0.99}};
+	struct hist h;
+	int err;
+
+	hist_init(&h);
+	err = series_latency(r, SERIES_TOTAL, &h);
+	for (size_t i = 0; !err && i < sizeof(quantiles) / sizeof(*quantiles); i++) {
+		struct change *c = &row->change[quantiles[i].metric];
+
+		*(after ? &c->after : &c->before) = hist_quantile(&h, quantiles[i].q);
+	}
+	hist_free(&h);
+	return err;
+}
+
+static int measure(struct compare_row *row, const struct compare_pair *p)
+{
+	const struct series_sum *a = p->before->latency, *b = p->after->latency;
 	struct change *c = row->change;
 
 	measure_rate(&c[COMPARE_RATE], p);
 	c[COMPARE_ERRORS].before = error_share(p->before);
 	c[COMPARE_ERRORS].after = error_share(p->after);
-	c[COMPARE_P50].before = hist_quantile(&a[SERIES_TOTAL], 0.5);
-	c[COMPARE_P50].after = hist_quantile(&b[SERIES_TOTAL], 0.5);
-	c[COMPARE_P99].before = hist_quantile(&a[SERIES_TOTAL], 0.99);
-	c[COMPARE_P99].after = hist_quantile(&b[SERIES_TOTAL], 0.99);
-	c[COMPARE_QUEUE].before = hist_mean(&a[SERIES_QUEUE]);
-	c[COMPARE_QUEUE].after = hist_mean(&b[SERIES_QUEUE]);
-	c[COMPARE_APP].before = hist_mean(&a[SERIES_APP]);
-	c[COMPARE_APP].after = hist_mean(&b[SERIES_APP]);
+	c[COMPARE_QUEUE].before = series_mean(&a[SERIES_QUEUE]);
+	c[COMPARE_QUEUE].after = series_mean(&b[SERIES_QUEUE]);
+	c[COMPARE_APP].before = series_mean(&a[SERIES_APP]);
+	c[COMPARE_APP].after = series_mean(&b[SERIES_APP]);
+	return measure_quantiles(row, p->before, false) || measure_quantiles(row, p->after, true)
+		       ? -ENOMEM
+		       : 0;
 }
 
 /*
@@ -84,15 +105,15 @@ static void test_row(struct compare_row *row, const struct compare_pair *p,
 	}
 }
 
-static void fill_row(struct compare_row *row, const struct compare_pair *p,
-		     struct resemblance of[COMPARE_METRICS])
+static int fill_row(struct compare_row *row, const struct compare_pair *p,
+		    struct resemblance of[COMPARE_METRICS])
 {
 	row->route = p->before->route ? p->before->route : p->after->route;
 	row->before = p->before->count;
 	row->after = p->after->count;
 	row->tested = row->before >= COMPARE_MIN_REQUESTS && row->after >= COMPARE_MIN_REQUESTS;
-	measure(row, p);
 	test_row(row, p, of);
+	return measure(row, p);
 }
 
 /* --- all rows */
@@ -109,33 +130,36 @@ static uint32_t ids_of(const struct series *a, const struct series *b)
 	return a->n_routes > b->n_routes ? a->n_routes : b->n_routes;
 }
 
-static void fill_routes(struct comparison *c, struct compare_pair *p, const struct series *before,
-			const struct series *after, struct resemblance of[COMPARE_METRICS])
+static int fill_routes(struct comparison *c, struct compare_pair *p, const struct series *before,
+		       const struct series *after, struct resemblance of[COMPARE_METRICS])
 {
 	for (uint32_t id = 0; id < ids_of(before, after); id++) {
 		p->before = route_of(before, id);
 		p->after = route_of(after, id);
 		if (!p->before->count && !p->after->count)
 			continue;
-		fill_row(&c->rows[c->n_rows++], p, of);
+		if (fill_row(&c->rows[c->n_rows++], p, of))
+			return -ENOMEM;
 		c->only_before += !p->after->count;
 		c->only_after += !p->before->count;
 		c->in_both += p->before->count && p->after->count;
 	}
+	return 0;
 }
 
-static void fill_rows(struct comparison *c, struct compare_pair *p, const struct series *before,
-		      const struct series *after)
+static int fill_rows(struct comparison *c, struct compare_pair *p, const struct series *before,
+		     const struct series *after)
 {
 	struct resemblance of[COMPARE_METRICS] = {0};
 
 	c->n_rows = 1;
-	fill_routes(c, p, before, after, of);
+	if (fill_routes(c, p, before, after, of))
+		return -ENOMEM;
 	p->before = &before->all;
 	p->after = &after->all;
 	for (int m = 0; m < COMPARE_METRICS; m++)
 		p->design[m] = of[m].requests > 0 ? of[m].design / of[m].requests : 0;
-	fill_row(&c->rows[0], p, NULL);
+	return fill_row(&c->rows[0], p, NULL);
 }
 
 /* --- correction for the number of tests */
@@ -255,9 +279,8 @@ static uint32_t count_rows(const struct series *before, const struct series *aft
 	return n;
 }
 
-struct comparison *compare(const struct series *before, double before_seconds,
-			   const struct series *after, double after_seconds,
-			   const struct compare_rules *rules)
+struct comparison *compare(struct series *before, double before_seconds, struct series *after,
+			   double after_seconds, const struct compare_rules *rules)
 {
 	struct comparison *c = calloc(1, sizeof(*c));
 	struct compare_pair pair = {
@@ -275,10 +298,9 @@ struct comparison *compare(const struct series *before, double before_seconds,
 	c->before_seconds = before_seconds;
 	c->after_seconds = after_seconds;
 	c->rows = calloc(count_rows(before, after), sizeof(*c->rows));
-	if (!c->rows)
+	if (!c->rows || series_settle(before) || series_settle(after))
 		goto fail;
-	fill_rows(c, &pair, before, after);
-	if (correct(c))
+	if (fill_rows(c, &pair, before, after) || correct(c))
 		goto fail;
 	decide(c);
 	compare_news(c, before, after);

@@ -26,7 +26,8 @@ extern const char *const compare_names[COMPARE_METRICS]; /* "rate", "errors", "p
 
 /* Fewer requests than this on either side are shown, not judged. */
 #define COMPARE_MIN_REQUESTS 30
-/* Nor are medians and means of fewer than this, on geometric average of the sides: see docs/diff.md. */
+/* Nor are medians and means of fewer than this, on geometric average of the sides: see
+ * docs/diff.md. */
 #define COMPARE_MIN_LATENCIES 150
 
 struct compare_rules {
@@ -49,14 +50,14 @@ struct compare_row {
 	struct change change[COMPARE_METRICS];
 	int sign[COMPARE_METRICS]; /* of what was tested: the ranks may move otherwise than a mean
 				    */
-	bool tested;		   /* enough requests on both sides to judge anything; else shown only */
-	bool beyond, worse;	   /* any change is */
+	bool tested;	    /* enough requests on both sides to judge anything; else shown only */
+	bool beyond, worse; /* any change is */
 };
 
 /*
- * An exception behind 5xx of a route that was raised after, at least COMPARE_MIN_NEW times, and in that function
- * in no route before, whatever the line. Not judged, only told; nothing where 5xx of the route before have no exception that is
- * known, so that it may have been among them.
+ * An exception behind 5xx of a route that was raised after, at least COMPARE_MIN_NEW times, and in
+ * that function in no route before, whatever the line. Not judged, only told; nothing where 5xx of
+ * the route before have no exception that is known, so that it may have been among them.
  */
 #define COMPARE_MIN_NEW 5
 #define COMPARE_MAX_NEW 16
@@ -78,16 +79,15 @@ struct comparison {
 	struct compare_row *rows;	  /* owned */
 	uint32_t only_before, only_after; /* routes that one side alone has; they have rows, too */
 	uint32_t in_both;		  /* routes that both have */
-	uint32_t n_new; /* most first */
+	uint32_t n_new;			  /* most first */
 	struct compare_new news[COMPARE_MAX_NEW];
 	uint32_t judged, routes_beyond, routes_worse; /* routes; the row of all is not among them */
 };
 
 /* seconds: how long each side was watched; they must be of one router, folded
    (series_fold_routes()). NULL when out of memory. */
-struct comparison *compare(const struct series *before, double before_seconds,
-			   const struct series *after, double after_seconds,
-			   const struct compare_rules *rules);
+struct comparison *compare(struct series *before, double before_seconds, struct series *after,
+			   double after_seconds, const struct compare_rules *rules);
 void comparison_free(struct comparison *c); /* NULL is allowed */
 
 /* (after - before) / before; NaN when that says nothing */
@@ -109,8 +109,8 @@ char *compare_words(char *out, size_t size, const struct comparison *c,
    (rates only), "unchanged", "unjudged" (too few requests to judge anything) */
 const char *comparison_state(const struct comparison *c);
 
-/* "new: ValueError at shop/orders.py:31 get_order: 57 of 1,998 requests of GET /orders/{id} (none seen in
-   2,103 before)" */
+/* "new: ValueError at shop/orders.py:31 get_order: 57 of 1,998 requests of GET /orders/{id} (none
+   seen in 2,103 before)" */
 char *compare_new_words(char *out, size_t size, const struct compare_new *n);
 
 /* "worse: 1 of 12 routes changed beyond noise" */

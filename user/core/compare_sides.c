@@ -37,8 +37,10 @@ static void pool(struct pooled *to, const struct series_route *r, enum series_ki
 		const struct series_counts *c = &r->batch[i].latency[kind];
 
 		for (int k = 0; k < c->n; k++) {
-			to->count[c->first + k - SERIES_ZERO] += c->counts[k];
-			to->n += c->counts[k];
+			uint32_t count = series_count(c, (uint32_t)k);
+
+			to->count[c->first + k - SERIES_ZERO] += count;
+			to->n += count;
 		}
 	}
 }
@@ -106,8 +108,10 @@ static void score_side(struct test_side *to, const struct series_route *r, enum 
 		struct test_cell cell = {0};
 
 		for (int k = 0; k < c->n; k++) {
-			cell.weight += c->counts[k];
-			cell.sum += c->counts[k] * s->of[c->first + k - SERIES_ZERO];
+			uint32_t count = series_count(c, (uint32_t)k);
+
+			cell.weight += count;
+			cell.sum += count * s->of[c->first + k - SERIES_ZERO];
 		}
 		to->requests += cell.weight;
 		if (cell.weight > 0)

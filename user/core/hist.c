@@ -104,14 +104,12 @@ static void widen(struct hist *h, uint64_t min, uint64_t max)
 		h->max = max;
 }
 
-int hist_add(struct hist *h, uint64_t ns)
+int hist_add_at(struct hist *h, uint64_t ns, int32_t index)
 {
 	if (ns) {
-		int32_t i = hist_index(ns);
-
-		if (!has_room(h, i) && reserve(h, i, i))
+		if (!has_room(h, index) && reserve(h, index, index))
 			return -ENOMEM;
-		h->counts[i - h->offset]++;
+		h->counts[index - h->offset]++;
 	} else {
 		h->zero++;
 	}
@@ -119,6 +117,17 @@ int hist_add(struct hist *h, uint64_t ns)
 	h->count++;
 	h->sum += ns;
 	return 0;
+}
+
+int hist_add(struct hist *h, uint64_t ns)
+{
+	return hist_add_at(h, ns, ns ? hist_index(ns) : 0);
+}
+
+void hist_prefetch_at(const struct hist *h, int32_t index)
+{
+	if (has_room(h, index))
+		__builtin_prefetch(&h->counts[index - h->offset], 1);
 }
 
 int hist_merge(struct hist *into, const struct hist *from)

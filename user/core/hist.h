@@ -34,6 +34,11 @@ void hist_reset(struct hist *h); /* to empty, keeps the memory */
 /* Adds one duration. 0 or -ENOMEM (then nothing was added). */
 int hist_add(struct hist *h, uint64_t ns);
 
+/* The same where several get one duration: index is hist_index(ns), not looked at for 0. */
+int hist_add_at(struct hist *h, uint64_t ns, int32_t index);
+/* Fetches into the cache what that will need: for who has others to add before. */
+void hist_prefetch_at(const struct hist *h, int32_t index);
+
 /* into += from. 0 or -ENOMEM (then nothing was added). */
 int hist_merge(struct hist *into, const struct hist *from);
 

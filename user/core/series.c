@@ -2,13 +2,13 @@
 #include "series.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "series_priv.h"
 #include "stats_priv.h"
 
-/* Room grows by this many buckets, a quarter of an octave. */
-#define ROOM	    8
 #define FIRST_WIDTH UINT64_C(1000000) /* ns: slices begin fine and double as time goes on */
 
 static const enum latency_kind kinds[SERIES_KINDS] = {
@@ -17,70 +17,56 @@ static const enum latency_kind kinds[SERIES_KINDS] = {
 	[SERIES_APP] = LAT_APP,
 };
 
-/* --- the buckets of a batch */
+/* --- sums */
 
-static int32_t round_down(int32_t index)
+static void sum_add(struct series_sum *s, uint64_t ns)
 {
-	return (index - SERIES_ZERO) / ROOM * ROOM + SERIES_ZERO;
+	if (!s->count || ns < s->min)
+		s->min = ns;
+	if (!s->count || ns > s->max)
+		s->max = ns;
+	s->count++;
+	s->sum += ns;
 }
 
-/* Makes room for the buckets first..last. */
-static int counts_reserve(struct series_counts *c, int32_t first, int32_t last)
+static void sum_merge(struct series_sum *into, const struct series_sum *from)
 {
-	int32_t from = round_down(first), to = round_down(last) + ROOM;
-	uint32_t *counts;
+	if (!from->count)
+		return;
+	if (!into->count || from->min < into->min)
+		into->min = from->min;
+	if (!into->count || from->max > into->max)
+		into->max = from->max;
+	into->count += from->count;
+	into->sum += from->sum;
+}
 
-	if (c->n) {
-		if (c->first <= from && to <= c->first + c->n)
-			return 0;
-		from = c->first < from ? c->first : from;
-		to = c->first + c->n > to ? c->first + c->n : to;
+double series_mean(const struct series_sum *sum)
+{
+	return sum->count ? (double)sum->sum / (double)sum->count : NAN;
+}
+
+int series_latency(const struct series_route *r, enum series_kind kind, struct hist *out)
+{
+	const struct series_sum *sum = &r->latency[kind];
+
+	out->count = sum->count;
+	out->min = sum->min;
+	out->max = sum->max;
+	out->sum = sum->sum;
+	for (uint32_t i = 0; i < r->n; i++) {
+		const struct series_counts *c = &r->batch[i].latency[kind];
+
+		for (uint32_t k = 0; k < c->n; k++) {
+			int32_t index = c->first + (int32_t)k;
+
+			if (index == SERIES_ZERO)
+				out->zero += series_count(c, k);
+			else if (hist_add_bucket(out, index, series_count(c, k)) == -ENOMEM)
+				return -ENOMEM;
+		}
 	}
-	counts = calloc((size_t)(to - from), sizeof(*counts));
-	if (!counts)
-		return -ENOMEM;
-	if (c->n)
-		memcpy(counts + (c->first - from), c->counts, c->n * sizeof(*counts));
-	free(c->counts);
-	c->counts = counts;
-	c->first = (int16_t)from;
-	c->n = (uint16_t)(to - from);
 	return 0;
-}
-
-static int counts_add(struct series_counts *c, int32_t index, uint64_t count)
-{
-	uint32_t *to;
-
-	/* almost always there is room already */
-	if ((index < c->first || index >= c->first + c->n) && counts_reserve(c, index, index))
-		return -ENOMEM;
-	to = &c->counts[index - c->first];
-	*to = count < UINT32_MAX - *to ? *to + (uint32_t)count : UINT32_MAX;
-	return 0;
-}
-
-static int counts_merge(struct series_counts *into, const struct series_counts *from)
-{
-	for (int32_t k = 0; k < from->n; k++)
-		if (from->counts[k] && counts_add(into, from->first + k, from->counts[k]))
-			return -ENOMEM;
-	return 0;
-}
-
-static int counts_from_hist(struct series_counts *c, const struct hist *h)
-{
-	int32_t first;
-	uint32_t n;
-
-	hist_range(h, &first, &n);
-	for (uint32_t k = 0; k < n; k++) {
-		uint64_t count = h->counts[first - h->offset + (int32_t)k];
-
-		if (count && counts_add(c, first + (int32_t)k, count))
-			return -ENOMEM;
-	}
-	return h->zero ? counts_add(c, SERIES_ZERO, h->zero) : 0;
 }
 
 /* --- batches */
@@ -159,56 +145,90 @@ static struct series_batch *open_batch(struct series_route *r, int *err)
 
 /* --- one route */
 
-struct facts {
-	bool known, error;
-	int64_t d[SERIES_KINDS]; /* ns; negative: none that counts */
-};
-
 static bool is_error(const struct request *r)
 {
 	return r->end == REQ_SERVER_CLOSED ||
 	       (r->status_seen && r->status >= 500 && r->status <= 599);
 }
 
-static void facts_of(struct facts *f, const struct request *r)
+/* Counts a request, and says what batches need to know of it. */
+static void count_one(struct series_route *to, const struct request *r, const struct phases *p,
+		      struct series_fresh *f)
 {
-	struct phases p;
+	bool ended = r->end == REQ_OK || r->end == REQ_UPGRADED;
+	const int64_t ns[SERIES_KINDS] = {
+		[SERIES_TOTAL] = p->total, [SERIES_QUEUE] = p->queue, [SERIES_APP] = p->app};
 
 	f->known = r->end != REQ_UNKNOWN;
 	f->error = f->known && is_error(r);
-	for (int i = 0; i < SERIES_KINDS; i++)
-		f->d[i] = -1;
-	if (r->end != REQ_OK && r->end != REQ_UPGRADED)
-		return;
-	request_phases(r, &p);
-	f->d[SERIES_TOTAL] = p.total;
-	f->d[SERIES_QUEUE] = p.queue;
-	f->d[SERIES_APP] = p.app;
+	to->count++;
+	to->known += f->known;
+	to->errors += f->error;
+	for (int i = 0; i < SERIES_KINDS; i++) {
+		f->bucket[i] = SERIES_ABSENT;
+		if (!ended || ns[i] < 0)
+			continue;
+		f->bucket[i] = ns[i] ? (int16_t)hist_index((uint64_t)ns[i]) : SERIES_ZERO;
+		sum_add(&to->latency[i], (uint64_t)ns[i]);
+	}
 }
 
-static int route_add(struct series_route *r, const struct facts *f, uint32_t slice)
+static int into_batch(struct series_route *r, const struct series_fresh *f)
 {
 	int err = 0;
 	struct series_batch *b = open_batch(r, &err);
 
+	r->slice[f->slice]++;
 	if (!b)
 		return -ENOMEM;
-	r->count++;
-	r->known += f->known;
-	r->errors += f->error;
-	r->slice[slice]++;
 	b->count++;
 	b->known += f->known;
 	b->errors += f->error;
-	for (int i = 0; i < SERIES_KINDS; i++) {
-		uint64_t ns = (uint64_t)f->d[i];
-
-		if (f->d[i] < 0)
-			continue;
-		if (hist_add(&r->latency[i], ns) ||
-		    counts_add(&b->latency[i], ns ? hist_index(ns) : SERIES_ZERO, 1))
+	for (int i = 0; i < SERIES_KINDS; i++)
+		if (f->bucket[i] != SERIES_ABSENT && counts_add(&b->latency[i], f->bucket[i], 1))
 			err = -ENOMEM;
-	}
+	return err;
+}
+
+static int settle(struct series_route *r)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; i < r->n_fresh; i++)
+		if (into_batch(r, &r->fresh[i]))
+			err = -ENOMEM;
+	r->n_fresh = 0;
+	return err;
+}
+
+/* Room for one more that is fresh. */
+static int fresh_room(struct series_route *r)
+{
+	uint32_t cap = r->cap_fresh ? r->cap_fresh * 2 : 8;
+	struct series_fresh *fresh;
+
+	if (r->n_fresh < r->cap_fresh)
+		return 0;
+	if (r->n_fresh == SERIES_FRESH)
+		return settle(r);
+	fresh = realloc(r->fresh, cap * sizeof(*fresh));
+	if (!fresh)
+		return -ENOMEM;
+	r->fresh = fresh;
+	r->cap_fresh = (uint16_t)cap;
+	return 0;
+}
+
+static int route_add(struct series_route *r, const struct request *q, const struct phases *p,
+		     uint32_t slice)
+{
+	struct series_fresh f = {.slice = (uint8_t)slice};
+	int err = fresh_room(r);
+
+	count_one(r, q, p, &f);
+	if (r->n_fresh == r->cap_fresh)
+		return err;
+	r->fresh[r->n_fresh++] = f;
 	return err;
 }
 
@@ -226,11 +246,10 @@ static int raised_add(struct series_route *r, const struct request *q)
 static void route_clear(struct series_route *r)
 {
 	errors_free(&r->raised);
+	free(r->fresh);
 	for (uint32_t i = 0; i < r->n; i++)
 		batch_clear(&r->batch[i]);
 	free(r->batch);
-	for (int i = 0; i < SERIES_KINDS; i++)
-		hist_free(&r->latency[i]);
 }
 
 /* The entry of a route, made when there is none. NULL when out of memory. */
@@ -266,9 +285,22 @@ static void halve_slices(struct series_route *r)
 	memset(r->slice + SERIES_SLICES / 2, 0, sizeof(r->slice) / 2);
 }
 
+/* Twice as wide. What is fresh lies on the old grid, so it is settled before. */
+static int widen_slices(struct series *s)
+{
+	int err = series_settle(s);
+
+	s->slice_width *= 2;
+	halve_slices(&s->all);
+	for (uint32_t i = 0; i < s->n_routes; i++)
+		if (s->routes[i])
+			halve_slices(s->routes[i]);
+	return err;
+}
+
 /* Where a moment lies on the grid, which grows until it holds it. Moments before the first (ends
    are told almost in order) count as the first. */
-static uint32_t slice_of(struct series *s, uint64_t at)
+static uint32_t slice_of(struct series *s, uint64_t at, int *err)
 {
 	if (!s->slice_width) {
 		s->slice_width = FIRST_WIDTH;
@@ -278,13 +310,9 @@ static uint32_t slice_of(struct series *s, uint64_t at)
 		s->to = at;
 	if (at <= s->from)
 		return 0;
-	while ((at - s->from) / s->slice_width >= SERIES_SLICES) {
-		s->slice_width *= 2;
-		halve_slices(&s->all);
-		for (uint32_t i = 0; i < s->n_routes; i++)
-			if (s->routes[i])
-				halve_slices(s->routes[i]);
-	}
+	while ((at - s->from) / s->slice_width >= SERIES_SLICES)
+		if (widen_slices(s))
+			*err = -ENOMEM;
 	return (uint32_t)((at - s->from) / s->slice_width);
 }
 
@@ -316,19 +344,30 @@ void series_free(struct series *s)
 int series_add(struct series *s, const struct request *r)
 {
 	struct series_route *to;
-	struct facts f;
+	struct phases p;
 	uint32_t slice;
-	int err;
+	int err = 0;
 
 	if (r->end == REQ_OPEN || r->end >= REQ_ENDS)
 		return -EINVAL;
-	facts_of(&f, r);
-	slice = slice_of(s, r->ended);
-	err = route_add(&s->all, &f, slice);
+	request_phases(r, &p);
+	slice = slice_of(s, r->ended, &err);
+	if (route_add(&s->all, r, &p, slice))
+		err = -ENOMEM;
 	if (!r->route)
 		return err;
 	to = route_entry(s, route_final(r->route));
-	return !to || route_add(to, &f, slice) || raised_add(to, r) ? -ENOMEM : err;
+	return !to || route_add(to, r, &p, slice) || raised_add(to, r) ? -ENOMEM : err;
+}
+
+int series_settle(struct series *s)
+{
+	int err = settle(&s->all);
+
+	for (uint32_t i = 0; i < s->n_routes; i++)
+		if (s->routes[i] && settle(s->routes[i]))
+			err = -ENOMEM;
+	return err;
 }
 
 /* --- folding */
@@ -349,8 +388,7 @@ static int route_merge(struct series_route *into, const struct series_route *fro
 	into->known += from->known;
 	into->errors += from->errors;
 	for (int i = 0; i < SERIES_KINDS; i++)
-		if (hist_merge(&into->latency[i], &from->latency[i]))
-			err = -ENOMEM;
+		sum_merge(&into->latency[i], &from->latency[i]);
 	for (uint32_t k = 0; k < SERIES_SLICES; k++)
 		into->slice[k] += from->slice[k];
 	for (uint32_t k = 0; k < from->n; k++)
@@ -385,7 +423,7 @@ static int refile(struct series *s, uint32_t id)
 
 int series_fold_routes(struct series *s)
 {
-	int err = 0;
+	int err = series_settle(s);
 
 	for (uint32_t i = 0; i < s->n_routes; i++)
 		if (s->routes[i] && s->routes[i]->route->folded_into && refile(s, i))
@@ -410,10 +448,15 @@ static int from_sums(struct series_route *to, const struct hist latency[LATENCIE
 	b->count = to->count;
 	b->known = to->known;
 	b->errors = to->errors;
-	for (int i = 0; i < SERIES_KINDS; i++)
-		if (hist_merge(&to->latency[i], &latency[kinds[i]]) ||
-		    counts_from_hist(&b->latency[i], &latency[kinds[i]]))
+	for (int i = 0; i < SERIES_KINDS; i++) {
+		const struct hist *h = &latency[kinds[i]];
+		struct series_sum sum = {
+			.count = h->count, .min = h->min, .max = h->max, .sum = h->sum};
+
+		sum_merge(&to->latency[i], &sum);
+		if (counts_from_hist(&b->latency[i], h))
 			return -ENOMEM;
+	}
 	return 0;
 }
 

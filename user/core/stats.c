@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CACHE_LINE 64
+
 const char *const latency_names[LATENCIES] = {
 	[LAT_TOTAL] = "total",
 	[LAT_TTFB] = "ttfb",
@@ -18,33 +20,37 @@ const char *const latency_names[LATENCIES] = {
 
 /* --- latencies */
 
-/* Which of a request's durations count, by latency kind; negative: not this one. */
-static void durations(const struct request *r, int64_t d[LATENCIES])
+/* Which of a request's durations count, by latency kind. */
+static void durations(const struct request *r, struct duration d[LATENCIES])
 {
 	struct phases p;
 
 	request_phases(r, &p);
 	for (int i = 0; i < LATENCIES; i++)
-		d[i] = -1;
-	d[LAT_ACCEPT_WAIT] = p.accept_wait;
-	d[LAT_ABANDONED] = p.abandoned;
-	if (r->end != REQ_OK && r->end != REQ_UPGRADED)
-		return;
-	d[LAT_TOTAL] = p.total;
-	d[LAT_TTFB] = p.ttfb;
-	d[LAT_QUEUE] = p.queue;
-	d[LAT_RECV] = p.recv;
-	d[LAT_APP] = p.app;
-	if (r->end == REQ_OK)
-		d[LAT_SEND] = p.send;
+		d[i].ns = -1;
+	d[LAT_ACCEPT_WAIT].ns = p.accept_wait;
+	d[LAT_ABANDONED].ns = p.abandoned;
+	if (r->end == REQ_OK || r->end == REQ_UPGRADED) {
+		d[LAT_TOTAL].ns = p.total;
+		d[LAT_TTFB].ns = p.ttfb;
+		d[LAT_QUEUE].ns = p.queue;
+		d[LAT_RECV].ns = p.recv;
+		d[LAT_APP].ns = p.app;
+		d[LAT_SEND].ns = r->end == REQ_OK ? p.send : -1;
+	}
+	for (int i = 0; i < LATENCIES; i++)
+		d[i].bucket = d[i].ns > 0 ? hist_index((uint64_t)d[i].ns) : 0;
 }
 
-static int latency_add(struct hist latency[LATENCIES], const int64_t d[LATENCIES])
+static int latency_add(struct hist latency[LATENCIES], const struct duration d[LATENCIES])
 {
 	int err = 0;
 
 	for (int i = 0; i < LATENCIES; i++)
-		if (d[i] >= 0 && hist_add(&latency[i], (uint64_t)d[i]))
+		if (d[i].ns > 0)
+			hist_prefetch_at(&latency[i], d[i].bucket);
+	for (int i = 0; i < LATENCIES; i++)
+		if (duration_add(&latency[i], &d[i]))
 			err = -ENOMEM;
 	return err;
 }
@@ -114,10 +120,10 @@ static struct route_stats *route_entry(struct stats *s, struct route *route)
 		return NULL;
 	rs = s->routes[route->id];
 	if (!rs) {
-		rs = calloc(1, sizeof(*rs));
+		rs = aligned_alloc(_Alignof(struct route_stats), sizeof(*rs));
 		if (!rs)
 			return NULL;
-		rs->route = route;
+		*rs = (struct route_stats){.route = route};
 		s->routes[route->id] = rs;
 	}
 	return rs;
@@ -140,7 +146,7 @@ static void keep_slowest(struct route_stats *rs, const struct request *r, uint64
 	rs->slowest.path_len = (uint16_t)len;
 }
 
-static int route_end(struct stats *s, const struct request *r, const int64_t d[LATENCIES])
+static int route_end(struct stats *s, const struct request *r, const struct duration d[LATENCIES])
 {
 	struct route_stats *rs = route_entry(s, route_final(r->route));
 	int err = 0;
@@ -151,10 +157,10 @@ static int route_end(struct stats *s, const struct request *r, const int64_t d[L
 	rs->ends[r->end]++;
 	if (r->status_seen)
 		err = status_counts_add(&rs->status, r->status, 1);
-	if (d[LAT_TOTAL] >= 0)
-		keep_slowest(rs, r, (uint64_t)d[LAT_TOTAL]);
+	if (d[LAT_TOTAL].ns >= 0)
+		keep_slowest(rs, r, (uint64_t)d[LAT_TOTAL].ns);
 	cache_add(rs->cache, r);
-	if (auth_add(rs->auth, r, d[LAT_TOTAL]) || errors_end(s, r, rs))
+	if (auth_add(rs->auth, r, &d[LAT_TOTAL]) || errors_end(s, r, rs))
 		err = -ENOMEM;
 	return latency_add(rs->latency, d) ? -ENOMEM : err;
 }
@@ -273,14 +279,14 @@ static struct worker_stats *worker_entry(struct stats *s, uint32_t pid)
 	return w;
 }
 
-static int worker_end(struct stats *s, const struct request *r, const int64_t d[LATENCIES])
+static int worker_end(struct stats *s, const struct request *r, const struct duration d[LATENCIES])
 {
 	struct worker_stats *w = worker_entry(s, r->pid);
 
 	if (!w)
 		return -ENOMEM;
 	w->requests++;
-	return d[LAT_TOTAL] >= 0 ? hist_add(&w->total, (uint64_t)d[LAT_TOTAL]) : 0;
+	return duration_add(&w->total, &d[LAT_TOTAL]);
 }
 
 static int workers_merge(struct stats *into, const struct stats *from)
@@ -390,18 +396,32 @@ static uint64_t *ledger_end(struct ledger *l, enum request_end end)
 	return NULL;
 }
 
+/* With many routes, what is kept of one lies in no cache any more when its next request ends. It is
+   fetched while the sums over all routes are made. */
+static void route_prefetch(const struct stats *s, const struct route *route)
+{
+	const char *entry;
+
+	if (!route || route->id >= s->n_routes)
+		return;
+	entry = (const char *)s->routes[route->id];
+	for (size_t at = 0; entry && at < sizeof(struct route_stats); at += CACHE_LINE)
+		__builtin_prefetch(entry + at, 1);
+}
+
 int stats_end(struct stats *s, const struct request *r)
 {
 	uint64_t *end = ledger_end(&s->ledger, r->end);
-	int64_t d[LATENCIES];
+	struct duration d[LATENCIES];
 	int err = 0;
 
 	if (!end)
 		return -EINVAL;
+	route_prefetch(s, r->route);
 	++*end;
 	s->ledger.open--;
 	durations(r, d);
-	if (latency_add(s->latency, d) || auth_add(s->auth, r, d[LAT_TOTAL]))
+	if (latency_add(s->latency, d) || auth_add(s->auth, r, &d[LAT_TOTAL]))
 		err = -ENOMEM;
 	cache_add(s->cache, r);
 	if (r->status_seen && status_counts_add(&s->status, r->status, 1))

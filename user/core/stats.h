@@ -100,7 +100,7 @@ struct route_stats {
 	uint64_t count; /* requests that ended */
 	uint64_t ends[REQ_ENDS];
 	struct status_counts status;
-	struct hist latency[LATENCIES];
+	_Alignas(64) struct hist latency[LATENCIES]; /* a cache line each */
 	uint64_t cache[CACHE_KINDS];
 	struct auth_stats auth[AUTH_KINDS];
 	struct error_counts errors;

@@ -84,7 +84,8 @@ int request_cache(const struct request *r)
 	return r->cache < CACHE_KINDS ? r->cache : HTTP1_CACHE_NONE;
 }
 
-int auth_add(struct auth_stats auth[AUTH_KINDS], const struct request *r, int64_t total)
+int auth_add(struct auth_stats auth[AUTH_KINDS], const struct request *r,
+	     const struct duration *total)
 {
 	enum auth_kind kind = request_auth(r);
 
@@ -92,7 +93,7 @@ int auth_add(struct auth_stats auth[AUTH_KINDS], const struct request *r, int64_
 		return 0;
 	auth[kind].count++;
 	auth[kind].server_errors += r->status_seen && r->status >= 500 && r->status <= 599;
-	return total >= 0 ? hist_add(&auth[kind].total, (uint64_t)total) : 0;
+	return duration_add(&auth[kind].total, total);
 }
 
 int auth_merge(struct auth_stats *into, const struct auth_stats *from)

@@ -11,8 +11,19 @@ int status_counts_add(struct status_counts *s, uint16_t code, uint64_t count);
 int status_counts_merge(struct status_counts *into, const struct status_counts *from);
 void status_counts_reset(struct status_counts *s);
 
-/* total: ns, negative when it has none */
-int auth_add(struct auth_stats auth[AUTH_KINDS], const struct request *r, int64_t total);
+/* Of a request that ended, one of its latencies. */
+struct duration {
+	int64_t ns;	/* negative: it has none */
+	int32_t bucket; /* hist_index(), of one above 0 */
+};
+/* Counts it where there is one. */
+static inline int duration_add(struct hist *h, const struct duration *d)
+{
+	return d->ns >= 0 ? hist_add_at(h, (uint64_t)d->ns, d->bucket) : 0;
+}
+
+int auth_add(struct auth_stats auth[AUTH_KINDS], const struct request *r,
+	     const struct duration *total);
 int auth_merge(struct auth_stats *into, const struct auth_stats *from);
 void auth_reset(struct auth_stats auth[AUTH_KINDS]);
 void auth_free(struct auth_stats auth[AUTH_KINDS]);
