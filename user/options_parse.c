@@ -44,7 +44,7 @@ static int parse_pid(struct options *o, size_t i, const char *arg)
 
 static int parse_port(struct options *o, size_t i, const char *arg)
 {
-	uint32_t port;
+	uint32_t port = 0;
 	int code = parse_u32(o, i, arg, 1, 65535, &port);
 
 	if (code >= 0)

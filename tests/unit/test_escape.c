@@ -309,6 +309,23 @@ static void cuts_are_as_long_as_can_be(void **state)
 	}
 }
 
+/* A string that was cut at any byte ends with a whole character, the last that there is. */
+static void strings_are_trimmed_to_whole_characters(void **state)
+{
+	static const char text[] = "a\xc3\xa9\xe2\xb9\x9e\xf0\x9f\x98\x80z";
+	static const size_t whole[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 11};
+
+	(void)state;
+	for (size_t n = 0; n < ARRAY(whole); n++) {
+		char cut[sizeof(text)] = "";
+
+		memcpy(cut, text, n);
+		utf8_trim(cut);
+		assert_int_equal(strlen(cut), whole[n]);
+		assert_memory_equal(cut, text, whole[n]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -319,6 +336,7 @@ int main(void)
 		cmocka_unit_test(small_buffers),
 		cmocka_unit_test(hostile_bytes_are_told_whole),
 		cmocka_unit_test(cuts_are_as_long_as_can_be),
+		cmocka_unit_test(strings_are_trimmed_to_whole_characters),
 	};
 
 	return cmocka_run_group_tests_name("escape", tests, NULL, NULL);

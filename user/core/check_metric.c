@@ -158,6 +158,7 @@ int check_fail(struct check_error *error, unsigned line, const char *format, ...
 	va_start(args, format);
 	vsnprintf(error->text, sizeof(error->text), format, args);
 	va_end(args);
+	utf8_trim(error->text);
 	return -EINVAL;
 }
 

@@ -95,7 +95,7 @@ static void head_complete(struct input *in)
 {
 	struct request *r = in->c->filling;
 
-	if (in->c->retired)
+	if (!r || in->c->retired)
 		return;
 	r->head_seen = true;
 	in->c->unproven = false;
@@ -111,7 +111,7 @@ static void message_complete(struct input *in)
 	if (c->retired) {
 		pool_put(&in->t->request_pool, r);
 		c->retired = false;
-	} else {
+	} else if (r) {
 		r->received_all = true;
 		r->received = arrival_at(&in->arrivals, in->at - 1);
 	}

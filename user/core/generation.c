@@ -180,7 +180,7 @@ static bool is_of_before(const struct generations *g, const struct worker *w)
 	const struct generation *c = generations_get(g, g->current), *b;
 
 	b = g->current ? generations_get(g, g->current - 1) : NULL;
-	if (!b)
+	if (!b || !c)
 		return false;
 	if (*w->version && !strcmp(w->version, c->version))
 		return false;

@@ -380,7 +380,7 @@ static int finish_target(struct merge *m, bool hosts)
 	m->s.target.n_pids = m->pids.n;
 	if (g)
 		qsort(g, m->generations.n, sizeof(*g), by_since);
-	for (uint32_t i = 0; !hosts && i < m->generations.n; i++)
+	for (uint32_t i = 0; g && !hosts && i < m->generations.n; i++)
 		g[i].host = NULL;
 	m->s.target.generations = g;
 	m->s.target.n_generations = m->generations.n;

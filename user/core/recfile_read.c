@@ -210,8 +210,8 @@ int recfile_read(const void *bytes, size_t len, struct router *router, struct si
 		 struct recfile_damage *d)
 {
 	struct recfile_reader *r = NULL;
-	struct recfile_head head;
-	struct recfile_block b;
+	struct recfile_head head = {};
+	struct recfile_block b = {};
 	size_t at = RECFILE_HEAD_SIZE;
 	int err = recfile_head_read(bytes, len, &head, d);
 

@@ -181,7 +181,7 @@ void router_free(struct router *r)
 		route_trie_free(r->methods[i].root);
 	route_table_free(r->table);
 	route_table_free(r->app);
-	for (uint32_t i = 0; i < r->count; i++) {
+	for (uint32_t i = 0; r->by_id && i < r->count; i++) {
 		places_free(r->by_id[i]->places);
 		free(r->by_id[i]);
 	}
@@ -426,6 +426,7 @@ int route_fail(struct route_error *error, const char *format, ...)
 		va_start(args, format);
 		vsnprintf(error->text, sizeof(error->text), format, args);
 		va_end(args);
+		utf8_trim(error->text);
 	}
 	return -EINVAL;
 }

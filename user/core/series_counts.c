@@ -55,7 +55,10 @@ static int counts_reserve(struct series_counts *c, int32_t first, int32_t last, 
 	for (uint32_t k = 0; k < c->n; k++)
 		count_set(&grown, (uint32_t)(c->first - from) + k, series_count(c, k));
 	free(c->counts);
-	*c = grown;
+	c->counts = grown.counts;
+	c->width = grown.width;
+	c->first = grown.first;
+	c->n = grown.n;
 	return 0;
 }
 

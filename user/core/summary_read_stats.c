@@ -430,8 +430,9 @@ static int read_route(struct reader *rd, struct jsonr v, struct stats *st)
 
 	if (!err)
 		err = find_route(rd, &names, st, &rs);
-	if (!err)
-		err = READ_OBJECT(rd, v, what, rs);
+	if (err || !rs)
+		return err;
+	err = READ_OBJECT(rd, v, what, rs);
 	if (!err)
 		err = check_route(rd, rs);
 	if (!err)

@@ -36,6 +36,7 @@ static int say(struct reader *rd, const char *format, va_list args)
 	int n = snprintf(rd->e->text, size, "%s%s", rd->path, rd->path_len ? ": " : "");
 
 	vsnprintf(rd->e->text + n, size - (size_t)n, format, args);
+	utf8_trim(rd->e->text);
 	return -EINVAL;
 }
 

@@ -13,21 +13,6 @@
 #define LABEL_COLUMNS 48
 #define IN_APP	      " in the app"
 
-/* Takes back a character that snprintf cut in two. */
-static void trim_partial(char *s)
-{
-	size_t len = strlen(s), i = 0;
-
-	while (i < len) {
-		size_t n = utf8_length((const unsigned char *)s + i, len - i);
-
-		if (!n)
-			break;
-		i += n;
-	}
-	s[i] = '\0';
-}
-
 void verdict_add(struct verdict *v, enum verdict_state state, const char *format, ...)
 {
 	va_list args;
@@ -39,7 +24,7 @@ void verdict_add(struct verdict *v, enum verdict_state state, const char *format
 	va_start(args, format);
 	vsnprintf(v->reasons[v->n_reasons], VERDICT_REASON_MAX, format, args);
 	va_end(args);
-	trim_partial(v->reasons[v->n_reasons++]);
+	utf8_trim(v->reasons[v->n_reasons++]);
 }
 
 bool verdict_exceeds(uint64_t part, uint64_t whole, double share)

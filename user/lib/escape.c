@@ -49,6 +49,17 @@ size_t utf8_length(const unsigned char *p, size_t n)
 	return len;
 }
 
+void utf8_trim(char *s)
+{
+	size_t len = strlen(s), at = len;
+
+	while (at && len - at < 3 && ((unsigned char)s[at - 1] & 0xc0) == 0x80)
+		at--;
+	if (at && (unsigned char)s[at - 1] >= 0xc0 &&
+	    !utf8_length((const unsigned char *)s + at - 1, len - at + 1))
+		s[at - 1] = '\0';
+}
+
 bool utf8_is_control(const unsigned char *p, size_t len)
 {
 	if (len == 1)

@@ -22,6 +22,9 @@ size_t escape_text(char *out, size_t size, const void *bytes, size_t len, size_t
 /* Length (1..4) of the valid UTF-8 sequence (RFC 3629) at p[0..n), 0 when it is not valid. */
 size_t utf8_length(const unsigned char *p, size_t n);
 
+/* Takes the beginning of a character that is not whole from the end of a string that was cut. */
+void utf8_trim(char *s);
+
 /* Whether the valid sequence p[0..len) is a control in the sense above: what may move a cursor,
    change the direction of what surrounds it, or begin a line. */
 bool utf8_is_control(const unsigned char *p, size_t len);

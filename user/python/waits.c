@@ -218,6 +218,12 @@ static bool read_task(struct py *py, const struct py_home *h, const struct tasks
 	return true;
 }
 
+static bool same_wait(const struct python_wait *a, const struct python_wait *b)
+{
+	return a->thread == b->thread && !strcmp(a->where, b->where) && !strcmp(a->on, b->on) &&
+	       !memcmp(&a->peer, &b->peer, sizeof(a->peer)) && !strcmp(a->path, b->path);
+}
+
 /* Where a task has ended, the memory of the next one may lie just there: what is told must be the
    same in two readings that begin anew. */
 static void tell_some(struct py *py, const struct py_home *h, const struct tasks *t, uint32_t from,
@@ -232,7 +238,7 @@ static void tell_some(struct py *py, const struct py_home *h, const struct tasks
 	py_forget(py);
 	for (uint32_t i = 0; i < READ_AT_ONCE && from + i < t->n; i++)
 		if (there[i] && read_task(py, h, t, &t->list[from + i], &w) &&
-		    !memcmp(&w, &before[i], sizeof(w)))
+		    same_wait(&w, &before[i]))
 			visit(ctx, &w);
 }
 

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "../lib/escape.h"
 #include "../lib/units.h"
 #include "term_priv.h"
 
@@ -21,6 +22,7 @@ item(struct line *l, enum style style, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	utf8_trim(text);
 	line_item(l, style, LABEL_WIDTH, text);
 }
 

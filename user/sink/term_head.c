@@ -170,6 +170,7 @@ item(struct line *l, enum style style, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	utf8_trim(text);
 	line_item(l, style, LABEL_WIDTH, text);
 }
 

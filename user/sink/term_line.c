@@ -113,6 +113,7 @@ void line_printf(struct line *l, enum style style, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	utf8_trim(text);
 	line_text(l, style, text);
 }
 

@@ -127,6 +127,7 @@ remark(struct remark *m, enum style style, unsigned from, const char *format, ..
 	va_start(args, format);
 	vsnprintf(m->text[from], sizeof(m->text[from]), format, args);
 	va_end(args);
+	utf8_trim(m->text[from]);
 	for (unsigned i = from + 1; i < REMARKS; i++)
 		memcpy(m->text[i], m->text[from], sizeof(m->text[i]));
 	m->style = style;

@@ -83,6 +83,7 @@ void row_printf(struct row *r, enum style style, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	utf8_trim(text);
 	row_text(r, style, text);
 }
 
@@ -180,6 +181,7 @@ void row_item(struct row *r, enum style style, int from, const char *format, ...
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	utf8_trim(text);
 	if (gap + (int)utf8_columns(text) > row_room(r))
 		return;
 	row_to(r, r->x + gap);
