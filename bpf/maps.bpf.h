@@ -28,6 +28,11 @@ struct {
 	__type(value, struct target);
 } targets SEC(".maps");
 
+/* By the low bits of a tgid: 0, and it is none of the target's for certain. All processes of the host
+   pay for that question; few have to look into the hash table for it. */
+#define RS_SIEVE 4096
+__u8 sieve[RS_SIEVE];
+
 /*
  * Addresses the target listens on. TCP: netns inode << 32 | port. unix: the address of the kernel's
  * struct unix_address, which every accepted socket shares with its listener (unix_stream_connect()).
@@ -208,13 +213,24 @@ static __always_inline struct thread *current_thread_create(void)
 				    BPF_LOCAL_STORAGE_GET_F_CREATE);
 }
 
+static __always_inline long target_enter(u32 tgid)
+{
+	struct target t = {};
+
+	sieve[tgid & (RS_SIEVE - 1)] = 1;
+	return bpf_map_update_elem(&targets, &tgid, &t, BPF_ANY);
+}
+
 /* The first question of every program: is this task one of the target's? Not one that has the pid of a
    process whose end the user side has not seen to yet. */
 static __always_inline struct target *current_target(void)
 {
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	struct target *t = bpf_map_lookup_elem(&targets, &tgid);
+	struct target *t;
 
+	if (!sieve[tgid & (RS_SIEVE - 1)])
+		return NULL;
+	t = bpf_map_lookup_elem(&targets, &tgid);
 	if (t && t->exiting && !(bpf_get_current_task_btf()->flags & PF_EXITING))
 		return NULL;
 	return t;

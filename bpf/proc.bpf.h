@@ -24,11 +24,10 @@ SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
 	u32 ppid = BPF_CORE_READ(parent, tgid), pid = BPF_CORE_READ(child, tgid);
-	struct target t = {};
 
 	if (ppid == pid || !bpf_map_lookup_elem(&targets, &ppid))
 		return 0;
-	bpf_map_update_elem(&targets, &pid, &t, BPF_ANY);
+	target_enter(pid);
 	if (insight)
 		bpf_task_storage_get(&threads, child, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	emit_proc(child, RS_PROC_FORK, ppid, bpf_ktime_get_ns());

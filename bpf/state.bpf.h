@@ -83,11 +83,8 @@ static __always_inline void join_by_port(struct sock *sk, u64 now)
 {
 	u16 port = BPF_CORE_READ(sk, __sk_common.skc_num);
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	struct target t = {};
 
-	if (!bpf_map_lookup_elem(&followed_ports, &port))
-		return;
-	if (bpf_map_update_elem(&targets, &tgid, &t, BPF_ANY))
+	if (!bpf_map_lookup_elem(&followed_ports, &port) || target_enter(tgid))
 		return;
 	if (insight)
 		current_thread_create();

@@ -151,6 +151,7 @@ static int enter_process(struct capture *c, uint32_t pid)
 	uint32_t zero = 0;
 
 	capture_note_thread(c, pid);
+	c->bpf->bss->sieve[pid % sizeof(c->bpf->bss->sieve)] = 1;
 	return bpf_map__update_elem(c->bpf->maps.targets, &pid, sizeof(pid), &zero, sizeof(zero),
 				    BPF_ANY);
 }
