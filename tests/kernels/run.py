@@ -78,7 +78,8 @@ def run_list(results):
         print(f"  skipped: {reason}")
         return not os.environ.get("CI")
     for binary in binaries():
-        step(tally, os.path.basename(binary), lambda: suites.run_cmocka(tally, "bpf", binary, results))
+        step(tally, os.path.basename(binary),
+             lambda: suites.take_cmocka(tally, "bpf", binary, *suites.run_cmocka("bpf", binary, results)))
     step(tally, "test_live", lambda: run_live(tally, results))
     for name in tally.skipped:
         print("  skipped:", name)
