@@ -92,10 +92,10 @@ class Watch(reqscope.Reqscope):
         return subprocess.CompletedProcess(self.args, rc, out, self.stderr())
 
 
-def check_during(server, truth, jobs, *args, threads=4):
+def check_during(server, truth, jobs, *args):
     """Checks while jobs are asked: interrupted when they are done, which ends the window."""
     with Watch("check", "-p", server.pid, "-d", 60, *args) as scope:
-        run_jobs(server.address, jobs, truth, threads=threads)
+        run_jobs(server.address, jobs, truth)
         scope.proc.send_signal(signal.SIGINT)
         return scope.result()
 
@@ -168,10 +168,14 @@ def test_too_few(server, truth, ini):
 def test_stalls(server, truth, ini):
     """The loop is held up for 300 ms; how busy it was is known, too. Of the target, so also of a route nobody asked."""
     path = ini("[loop]\nroute = /none\nwarning = loop_stall < 200ms, loop_busy < 100%\n")
-    jobs = [Job("GET", "/fast"), Job("GET", "/block/300"), Job("GET", "/fast")]
-    state, message, perf, _ = one(check_during(server, truth, jobs, "-c", path, threads=1))
+    with Watch("check", "-p", server.pid, "-d", 60, "-c", path) as scope:
+        for asked in ("/fast", "/block/300", "/fast"):
+            run_jobs(server.address, [Job("GET", asked)], truth)
+        scope.proc.send_signal(signal.SIGINT)
+        state, message, perf, _ = one(scope.result())
     assert state == WARNING and message.startswith("loop: loop_stall "), message
-    _, held, after = sorted(truth.records, key=lambda r: r.t0)
+    _, held, after = truth.records
+    assert held.path == "/block/300"
     assert 0.3 <= perf["loop_loop_stall"][0] <= (after.t1 - held.t0) / 1000  # it read the next one when it was over
     assert 0 < perf["loop_loop_busy"][0] <= 100
 
