@@ -2,7 +2,6 @@
 #include "series.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,34 +38,6 @@ static void sum_merge(struct series_sum *into, const struct series_sum *from)
 		into->max = from->max;
 	into->count += from->count;
 	into->sum += from->sum;
-}
-
-double series_mean(const struct series_sum *sum)
-{
-	return sum->count ? (double)sum->sum / (double)sum->count : NAN;
-}
-
-int series_latency(const struct series_route *r, enum series_kind kind, struct hist *out)
-{
-	const struct series_sum *sum = &r->latency[kind];
-
-	out->count = sum->count;
-	out->min = sum->min;
-	out->max = sum->max;
-	out->sum = sum->sum;
-	for (uint32_t i = 0; i < r->n; i++) {
-		const struct series_counts *c = &r->batch[i].latency[kind];
-
-		for (uint32_t k = 0; k < c->n; k++) {
-			int32_t index = c->first + (int32_t)k;
-
-			if (index == SERIES_ZERO)
-				out->zero += series_count(c, k);
-			else if (hist_add_bucket(out, index, series_count(c, k)) == -ENOMEM)
-				return -ENOMEM;
-		}
-	}
-	return 0;
 }
 
 /* --- batches */

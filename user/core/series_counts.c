@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * series_counts.c - the buckets of one batch: as narrow as what they hold.
+ * series_counts.c - latencies by batch: buckets as narrow as what they hold, and what all of a route's
+ * batches tell together.
  */
 #include "series_priv.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -99,4 +101,34 @@ int counts_from_hist(struct series_counts *c, const struct hist *h)
 			return -ENOMEM;
 	}
 	return h->zero ? counts_add(c, SERIES_ZERO, h->zero) : 0;
+}
+
+/* --- of all batches together */
+
+double series_mean(const struct series_sum *sum)
+{
+	return sum->count ? (double)sum->sum / (double)sum->count : NAN;
+}
+
+int series_latency(const struct series_route *r, enum series_kind kind, struct hist *out)
+{
+	const struct series_sum *sum = &r->latency[kind];
+
+	out->count = sum->count;
+	out->min = sum->min;
+	out->max = sum->max;
+	out->sum = sum->sum;
+	for (uint32_t i = 0; i < r->n; i++) {
+		const struct series_counts *c = &r->batch[i].latency[kind];
+
+		for (uint32_t k = 0; k < c->n; k++) {
+			int32_t index = c->first + (int32_t)k;
+
+			if (index == SERIES_ZERO)
+				out->zero += series_count(c, k);
+			else if (hist_add_bucket(out, index, series_count(c, k)) == -ENOMEM)
+				return -ENOMEM;
+		}
+	}
+	return 0;
 }
