@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """How many records a second reqscope takes with its default ring, and what it says when there were more."""
 import signal
+
 import procs
 
 STEPS = (10000, 20000, 40000, 60000, 80000, 120000, 160000, 240000, 320000)  # requests a second
