@@ -10,7 +10,7 @@ const struct option_row options_table[] = {
 	{OPT_UNIT, 't', false, "unit", "NAME", "a systemd unit's processes, also after a restart"},
 	{OPT_CGROUP, 't', false, "cgroup", "PATH", "a control group's processes, also those to come"},
 	{OPT_WAIT, 'r', false, "wait", NULL, "wait until the target is there (not with --pid)"},
-	{'d', 'n', false, "duration", "SECONDS", "stop after this long"},
+	{'d', 'n', false, "duration", "SECONDS", "stop after this long; 0: without end"},
 	{'c', 'c', false, "config", "FILE", "the checks: see reqscope(1), CHECK FILE"},
 	{OPT_EVERY, 'c', false, "every", "SECONDS", "check again and again, this far apart"},
 	{OPT_KEEP, 'k', false, "keep", "DURATION", "keep this much; -o is a folder, a ring of files"},
