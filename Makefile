@@ -48,7 +48,7 @@ OBJ       := $(PURE:%.c=$(O)/obj/%.o) $(OUTER:%.c=$(O)/obj/%.o)
 CHECK_OBJ := $(PURE:%.c=$(O)/check/%.o) $(HELPERS:%.c=$(O)/check/%.o)
 CHECK_BIN := $(TESTS:tests/unit/%.c=$(O)/check/bin/%)
 BPF_BIN   := $(BPFTESTS:tests/bpf/%.c=$(O)/bpftest/%)
-SKEL      := $(O)/gen/reqscope.skel.h
+SKEL      := $(O)/gen/reqscope.skel.h $(O)/gen/reqscope_plain.skel.h
 
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -73,7 +73,7 @@ $(O)/gen/%.bpf.o: bpf/%.bpf.c
 	$(Q)llvm-strip -g $@ 2>/dev/null || llvm-strip-14 -g $@
 
 $(O)/gen/%.skel.h: $(O)/gen/%.bpf.o
-	$(call say,SKEL,$@){ echo '/* NOLINTBEGIN */' && $(BPFTOOL) gen skeleton $< name reqscope_bpf && \
+	$(call say,SKEL,$@){ echo '/* NOLINTBEGIN */' && $(BPFTOOL) gen skeleton $< name $*_bpf && \
 		echo '/* NOLINTEND */'; } > $@
 
 # The other architecture's kernel side must go on compiling.

@@ -11,7 +11,7 @@
 /* The newest entry of a socket's queue; NULL when it has been taken already. */
 static __always_inline struct sk_buff *queue_newest(struct sock *sk)
 {
-	struct sk_buff *newest = BPF_CORE_READ(sk, sk_receive_queue.prev);
+	struct sk_buff *newest = KREAD(sk, sk_receive_queue.prev);
 
 	if ((u64)newest == (u64)sk + bpf_core_field_offset(struct sock, sk_receive_queue))
 		return NULL;
@@ -22,7 +22,7 @@ static __always_inline u32 unix_newest(struct sock *sk)
 {
 	struct sk_buff *newest = queue_newest(sk);
 
-	return newest ? BPF_CORE_READ(newest, len) : 0;
+	return newest ? KREAD(newest, len) : 0;
 }
 
 /*
@@ -37,7 +37,7 @@ static __always_inline void unix_connected(struct sock *listener)
 
 	if (!key || !bpf_map_lookup_elem(&listeners, &key) || !newest)
 		return;
-	sk = BPF_CORE_READ(newest, sk);
+	sk = KREAD(newest, sk);
 	if (sk && !conn_lookup(sk))
 		conn_create(sk, AF_UNIX, CONN_PENDING, 0, 0);
 }
@@ -49,7 +49,7 @@ static __always_inline void unix_connected(struct sock *listener)
 static __always_inline struct conn *unix_meet(struct sock *sk)
 {
 	struct conn *c;
-	u32 queued = BPF_CORE_READ(sk, sk_receive_queue.qlen);
+	u32 queued = KREAD(sk, sk_receive_queue.qlen);
 
 	if (!from_listener(sk, AF_UNIX))
 		return NULL;
@@ -61,12 +61,17 @@ static __always_inline struct conn *unix_meet(struct sock *sk)
 
 static __always_inline int data_ready(struct sock *sk)
 {
-	u64 now = bpf_ktime_get_ns();
-	struct conn *c = conn_lookup(sk);
+	u16 family = sk->__sk_common.skc_family;
+	struct conn *c;
+	u64 now;
 	u32 end;
 
+	if (family != AF_UNIX && !ports[sk->__sk_common.skc_num & (RS_PORTS - 1)])
+		return 0;
+	now = bpf_ktime_get_ns();
+	c = conn_lookup(sk);
 	if (!c) {
-		if (sk->__sk_common.skc_family != AF_UNIX)
+		if (family != AF_UNIX)
 			return 0;
 		if (sk->__sk_common.skc_state == TCP_LISTEN)
 			unix_connected(sk);
@@ -79,7 +84,7 @@ static __always_inline int data_ready(struct sock *sk)
 	end = conn_in_end(c, sk);
 	if (c->flags & RS_F_POS_COUNTED) {
 		/* the reader overtook the sender, which tells only now: it is all that there is */
-		if (c->unsure && BPF_CORE_READ(sk, sk_receive_queue.qlen) == 1) {
+		if (c->unsure && KREAD(sk, sk_receive_queue.qlen) == 1) {
 			c->unsure = 0;
 			end = c->in_pos;
 		}
@@ -121,10 +126,10 @@ int BPF_PROG(on_tcp_probe, struct sock *sk, struct sk_buff *skb)
 
 	if (!c || c->role == CONN_CONNECTED)
 		return 0;
-	seq = BPF_CORE_READ(cb, seq);
-	end = BPF_CORE_READ(cb, end_seq) - has_fin(cb);
+	seq = KREAD(cb, seq);
+	end = KREAD(cb, end_seq) - has_fin(cb);
 	/* only what fits on to the bytes in order; it fires for acknowledgements and repeats too */
-	if (seq != BPF_CORE_READ((struct tcp_sock *)sk, rcv_nxt) || (s32)(end - seq) <= 0)
+	if (seq != KREAD((struct tcp_sock *)sk, rcv_nxt) || (s32)(end - seq) <= 0)
 		return 0;
 	arrival_add(c, end - c->base_in, bpf_ktime_get_ns());
 	return 0;

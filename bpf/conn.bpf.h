@@ -5,24 +5,37 @@
 #ifndef RS_CONN_BPF_H
 #define RS_CONN_BPF_H
 
-/* Puts a finished record into the ring. Never wakes the reader per event; only when it falls behind. */
-static __always_inline u32 ring_output(void *record, u64 size)
+/* The reader is not woken for each record, only when it falls behind. */
+static __always_inline u64 ring_flags(void)
 {
-	u64 filled = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
-	u64 flags = filled > wake_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
-
-	return bpf_ringbuf_output(&ring, record, size, flags) ? RS_CNT_DROPPED : RS_CNT_EVENTS;
+	return bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > wake_bytes ? BPF_RB_FORCE_WAKEUP :
+									   BPF_RB_NO_WAKEUP;
 }
 
+/* Puts a finished record into the ring. Whether the reader falls behind is asked now and then. */
+#define RING_ASK       8    /* records between two questions */
+#define RING_ASK_BYTES 1024 /* ... and before each that is larger */
 static __always_inline void ring_put(void *record, u64 size)
 {
-	count(ring_output(record, size));
+	u32 which = RS_CNT_EVENTS;
+	u64 *n = bpf_map_lookup_elem(&counters, &which);
+	u64 flags = BPF_RB_NO_WAKEUP;
+
+	if (!n)
+		return;
+	if (!(*n % RING_ASK) || size > RING_ASK_BYTES)
+		flags = ring_flags();
+	if (bpf_ringbuf_output(&ring, record, size, flags))
+		count(RS_CNT_DROPPED);
+	else
+		(*n)++;
 }
 
 /* From a uprobe, which another program may interrupt. */
 static __always_inline void ring_put_preempted(void *record, u64 size)
 {
-	u32 which = ring_output(record, size);
+	u32 which = bpf_ringbuf_output(&ring, record, size, ring_flags()) ? RS_CNT_DROPPED :
+									    RS_CNT_EVENTS;
 	u64 *n = bpf_map_lookup_elem(&counters, &which);
 
 	if (n)
@@ -57,7 +70,7 @@ static __always_inline void event_put(struct conn *c, struct rs_event *h, u64 si
  */
 static __always_inline bool conn_is_stale(struct conn *c, struct sock *sk)
 {
-	return c->cookie && BPF_CORE_READ(sk, __sk_common.skc_cookie.counter) != (s64)c->cookie;
+	return c->cookie && KREAD(sk, __sk_common.skc_cookie.counter) != (s64)c->cookie;
 }
 
 static __always_inline struct conn *conn_lookup(struct sock *sk)
@@ -89,14 +102,16 @@ static __noinline struct conn *conn_create(struct sock *sk, u16 family, u8 role,
 	c.id = __sync_fetch_and_add(&next_conn, 1);
 	if (is_inet(family)) {
 		struct tcp_sock *tp = (struct tcp_sock *)sk;
+		u16 port = KREAD(sk, __sk_common.skc_num);
 		u8 state = sock_state(sk);
 
-		c.base_in = BPF_CORE_READ(tp, copied_seq);
-		c.base_out = BPF_CORE_READ(tp, write_seq);
+		c.base_in = KREAD(tp, copied_seq);
+		c.base_out = KREAD(tp, write_seq);
 		c.fin_in = state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK || state == TCP_CLOSING;
-		c.in_end = BPF_CORE_READ(tp, rcv_nxt) - c.base_in - c.fin_in;
+		c.in_end = KREAD(tp, rcv_nxt) - c.base_in - c.fin_in;
 		if (c.fin_in) /* some time before */
 			c.peer_fin = bpf_ktime_get_ns();
+		ports[port & (RS_PORTS - 1)] = 1;
 	} else {
 		c.flags |= RS_F_POS_COUNTED;
 	}
@@ -110,13 +125,13 @@ static __always_inline u32 conn_in_end(struct conn *c, struct sock *sk)
 {
 	if (c->flags & RS_F_POS_COUNTED)
 		return c->in_end;
-	return BPF_CORE_READ((struct tcp_sock *)sk, rcv_nxt) - c->base_in - c->fin_in;
+	return KREAD((struct tcp_sock *)sk, rcv_nxt) - c->base_in - c->fin_in;
 }
 
 /* Brings in_pos up to the socket's own counter. in_end is the arrivals' business. */
 static __always_inline void conn_in_position(struct conn *c, struct sock *sk)
 {
-	u32 pos = BPF_CORE_READ((struct tcp_sock *)sk, copied_seq) - c->base_in;
+	u32 pos = KREAD((struct tcp_sock *)sk, copied_seq) - c->base_in;
 
 	if (c->fin_in && (s32)(pos - conn_in_end(c, sk)) > 0)
 		pos--; /* the FIN was read along with the last byte */
@@ -125,7 +140,7 @@ static __always_inline void conn_in_position(struct conn *c, struct sock *sk)
 
 static __always_inline void conn_out_position(struct conn *c, struct sock *sk)
 {
-	c->out_pos = BPF_CORE_READ((struct tcp_sock *)sk, write_seq) - c->base_out;
+	c->out_pos = KREAD((struct tcp_sock *)sk, write_seq) - c->base_out;
 }
 
 static __always_inline void conn_positions(struct conn *c, struct sock *sk)
@@ -182,19 +197,19 @@ static __noinline void emit_open(struct conn *c, struct sock *sk, u64 now)
 	e.in_pos = c->in_pos;
 	e.in_end = conn_in_end(c, sk);
 	if ((c->flags & RS_F_LATE) && c->family == AF_UNIX)
-		e.in_end = c->in_pos + !!BPF_CORE_READ(sk, sk_receive_queue.qlen);
+		e.in_end = c->in_pos + !!KREAD(sk, sk_receive_queue.qlen);
 	e.out_pos = c->out_pos;
 	e.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 	if ((c->flags & RS_F_LATE) && is_inet(c->family)) {
 		struct tcp_sock *tp = (struct tcp_sock *)sk;
 		struct inet_connection_sock *icsk = (struct inet_connection_sock *)sk;
 
-		e.last_in = jiffies_to_ktime(BPF_CORE_READ(icsk, icsk_ack.lrcvtime));
-		e.last_out = jiffies_to_ktime(BPF_CORE_READ(tp, lsndtime));
+		e.last_in = jiffies_to_ktime(KREAD(icsk, icsk_ack.lrcvtime));
+		e.last_out = jiffies_to_ktime(KREAD(tp, lsndtime));
 		/* both stamps are set when the connection is created, too */
-		if (!BPF_CORE_READ(tp, bytes_received))
+		if (!KREAD(tp, bytes_received))
 			e.last_in = 0;
-		if (!BPF_CORE_READ(tp, bytes_sent))
+		if (!KREAD(tp, bytes_sent))
 			e.last_out = 0;
 	}
 	sock_addresses(sk, c->family, &e.local, &e.peer);

@@ -28,10 +28,28 @@ struct {
 	__type(value, struct target);
 } targets SEC(".maps");
 
-/* By the low bits of a tgid: 0, and it is none of the target's for certain. All processes of the host
-   pay for that question; few have to look into the hash table for it. */
-#define RS_SIEVE 4096
-__u8 sieve[RS_SIEVE];
+/*
+ * By the low bits of a tgid: the only process of the target that has them, 0 if none has, or that the
+ * table must be asked, because several have or one is about to end. All processes of the host pay for
+ * the question, and the target at each call.
+ */
+#define RS_SIEVE     4096
+#define RS_SIEVE_ASK (~0U)
+__u32 sieve[RS_SIEVE];
+
+/* By the low bits of a port: 0, and no connection of the target has it at this end. Everybody's
+   sockets are asked for it whenever data arrive. */
+#define RS_PORTS 4096
+__u8 ports[RS_PORTS];
+
+/* By the low bits of a thread's id: when the write began that it is in. The thread that comes first has
+   the place until it ends; another one with the same bits keeps the stamp in its struct thread. */
+#define RS_WRITERS 1024
+static struct writer {
+	u32 tid;
+	u32 pad;
+	u64 entry;
+} writers[RS_WRITERS];
 
 /*
  * Addresses the target listens on. TCP: netns inode << 32 | port. unix: the address of the kernel's
@@ -104,7 +122,7 @@ struct {
 
 /* A thread of the target. All but `entry` is there only where the interpreter is looked at. */
 struct thread {
-	u64 entry;	  /* of the write that it is in */
+	u64 entry;	  /* of the write that it is in, where its place in `writers` is another's */
 	u64 left;	  /* its last wait for descriptors returned */
 	u64 cpu, gil, gc; /* what it had used then */
 	u64 gc_since;	  /* a collection is under way */
@@ -213,27 +231,75 @@ static __always_inline struct thread *current_thread_create(void)
 				    BPF_LOCAL_STORAGE_GET_F_CREATE);
 }
 
+static __always_inline void sieve_enter(u32 tgid)
+{
+	u32 *place = &sieve[tgid & (RS_SIEVE - 1)];
+	u32 other = __sync_val_compare_and_swap(place, 0, tgid);
+
+	if (other && other != tgid)
+		*place = RS_SIEVE_ASK;
+}
+
 static __always_inline long target_enter(u32 tgid)
 {
 	struct target t = {};
+	long err = bpf_map_update_elem(&targets, &tgid, &t, BPF_ANY);
 
-	sieve[tgid & (RS_SIEVE - 1)] = 1;
-	return bpf_map_update_elem(&targets, &tgid, &t, BPF_ANY);
+	if (!err)
+		sieve_enter(tgid);
+	return err;
 }
 
-/* The first question of every program: is this task one of the target's? Not one that has the pid of a
-   process whose end the user side has not seen to yet. */
+/* The entry of the process at hand among the target's; not of one that has the pid of a process whose
+   end the user side has not seen to yet. */
 static __always_inline struct target *current_target(void)
 {
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	struct target *t;
+	struct target *t = bpf_map_lookup_elem(&targets, &tgid);
 
-	if (!sieve[tgid & (RS_SIEVE - 1)])
-		return NULL;
-	t = bpf_map_lookup_elem(&targets, &tgid);
 	if (t && t->exiting && !(bpf_get_current_task_btf()->flags & PF_EXITING))
 		return NULL;
 	return t;
+}
+
+/* The first question of every program: is this task (tgid << 32 | tid, bpf_get_current_pid_tgid()) one
+   of the target's? */
+static __always_inline bool is_target(u64 task)
+{
+	u32 tgid = task >> 32, found = sieve[tgid & (RS_SIEVE - 1)];
+
+	return found == RS_SIEVE_ASK ? current_target() != NULL : found == tgid;
+}
+
+/* The target's last thread ends. */
+static __always_inline void target_exits(struct target *t, u32 tgid)
+{
+	t->exiting = 1;
+	sieve[tgid & (RS_SIEVE - 1)] = RS_SIEVE_ASK;
+}
+
+/* Where the current thread keeps when its write began; NULL when there is no room for that. */
+static __always_inline u64 *write_entry(u32 tid)
+{
+	struct writer *w = &writers[tid & (RS_WRITERS - 1)];
+	struct thread *t;
+
+	if (w->tid == tid || (!w->tid && !__sync_val_compare_and_swap(&w->tid, 0, tid)))
+		return &w->entry;
+	t = current_thread_create();
+	return t ? &t->entry : NULL;
+}
+
+/* The current thread ends. */
+static __always_inline void writer_ends(u32 tid)
+{
+	struct writer *w = &writers[tid & (RS_WRITERS - 1)];
+
+	if (w->tid != tid)
+		return;
+	w->entry = 0;
+	asm volatile("" ::: "memory");
+	w->tid = 0;
 }
 
 #endif

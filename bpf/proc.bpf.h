@@ -39,7 +39,7 @@ int BPF_PROG(on_exec, struct task_struct *task)
 {
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;
 
-	if (!current_target())
+	if (!is_target(bpf_get_current_pid_tgid()))
 		return 0;
 	if (insight) { /* what was known was of the program before */
 		loop_end();
@@ -54,13 +54,16 @@ int BPF_PROG(on_exec, struct task_struct *task)
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
 {
+	u64 id = bpf_get_current_pid_tgid();
 	struct target *t = current_target();
 
 	if (insight)
 		loop_end();
+	if (t)
+		writer_ends(id);
 	if (!t || BPF_CORE_READ(task, signal, live.counter) > 0)
 		return 0;
-	t->exiting = 1;
+	target_exits(t, id >> 32);
 	emit_proc(task, RS_PROC_EXIT, BPF_CORE_READ(task, exit_code), bpf_ktime_get_ns());
 	return 0;
 }

@@ -17,6 +17,7 @@
 #endif
 #define E2BIG 7
 
+#include "kread.bpf.h"
 #include "maps.bpf.h"
 #include "sock.bpf.h"
 #include "conn.bpf.h"

@@ -24,12 +24,12 @@
 
 static __always_inline u16 sock_family(struct sock *sk)
 {
-	return BPF_CORE_READ(sk, __sk_common.skc_family);
+	return KREAD(sk, __sk_common.skc_family);
 }
 
 static __always_inline u8 sock_state(struct sock *sk)
 {
-	return BPF_CORE_READ(sk, __sk_common.skc_state);
+	return KREAD(sk, __sk_common.skc_state);
 }
 
 static __always_inline bool is_inet(u16 family)
@@ -42,12 +42,8 @@ static __always_inline struct file *fd_file(u32 fd)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct fdtable *fdt = task->files->fdt; /* typed pointers: plain loads, no helper calls */
-	struct file *file = NULL;
 
-	if (fd >= fdt->max_fds)
-		return NULL;
-	bpf_probe_read_kernel(&file, sizeof(file), fdt->fd + fd);
-	return file;
+	return fd < fdt->max_fds ? kread_pointer(fdt->fd + fd) : NULL;
 }
 
 /*
@@ -56,13 +52,13 @@ static __always_inline struct file *fd_file(u32 fd)
  */
 static __always_inline struct sock *file_sock(struct file *file)
 {
-	struct socket *socket = BPF_CORE_READ(file, private_data);
+	struct socket *socket = KREAD(file, private_data);
 	struct sock *sk;
 
 	if (!socket)
 		return NULL;
-	sk = BPF_CORE_READ(socket, sk);
-	if (!sk || BPF_CORE_READ(sk, sk_socket) != socket)
+	sk = KREAD(socket, sk);
+	if (!sk || KREAD(sk, sk_socket) != socket)
 		return NULL;
 	return sk;
 }
@@ -81,7 +77,7 @@ static __always_inline bool is_stream(struct file *file, struct sock *sk)
 
 	if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
 		return false;
-	return (is_inet(family) || family == AF_UNIX) && BPF_CORE_READ(sk, sk_type) == SOCK_STREAM;
+	return (is_inet(family) || family == AF_UNIX) && KREAD(sk, sk_type) == SOCK_STREAM;
 }
 
 /* Whether this is the last reference to a file, so that close() ends it. */
@@ -96,9 +92,9 @@ static __always_inline bool last_reference(struct file *file)
 static __always_inline u64 listener_key(struct sock *sk, u16 family)
 {
 	if (family == AF_UNIX)
-		return (u64)BPF_CORE_READ((struct unix_sock *)sk, addr);
+		return (u64)KREAD((struct unix_sock *)sk, addr);
 	return (u64)BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum) << 32 |
-	       BPF_CORE_READ(sk, __sk_common.skc_num);
+	       KREAD(sk, __sk_common.skc_num);
 }
 
 static __always_inline bool from_listener(struct sock *sk, u16 family)
@@ -114,8 +110,8 @@ static __always_inline void sock_addresses(struct sock *sk, u16 family, struct r
 	local->family = peer->family = family;
 	if (!is_inet(family))
 		return;
-	local->port = bpf_htons(BPF_CORE_READ(sk, __sk_common.skc_num));
-	peer->port = BPF_CORE_READ(sk, __sk_common.skc_dport);
+	local->port = bpf_htons(KREAD(sk, __sk_common.skc_num));
+	peer->port = KREAD(sk, __sk_common.skc_dport);
 	if (family == AF_INET) {
 		BPF_CORE_READ_INTO(&local->ip, sk, __sk_common.skc_rcv_saddr);
 		BPF_CORE_READ_INTO(&peer->ip, sk, __sk_common.skc_daddr);

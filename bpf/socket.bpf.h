@@ -62,14 +62,14 @@ static __always_inline void arrivals_take(struct conn *c, struct record *r, u32 
 	r->copy.fill = r->ev.n_arrivals * sizeof(struct rs_arrival);
 }
 
-static __always_inline struct record *record_begin(struct conn *c, u16 type, u64 ts, u32 len)
+static __always_inline struct record *record_begin(struct conn *c, u64 task, u16 type, u64 ts, u32 len)
 {
 	struct record *r = record_get();
 
 	if (!r)
 		return NULL;
 	event_init(&r->ev.h, c, type, ts);
-	r->ev.h.tid = (u32)bpf_get_current_pid_tgid();
+	r->ev.h.tid = (u32)task;
 	r->ev.exit = 0;
 	r->ev.len = len;
 	r->ev.n_arrivals = r->ev.n_pieces = 0;
@@ -95,8 +95,9 @@ static __always_inline void record_put(struct conn *c, struct record *r, bool er
 		event_put(c, &r->ev.h, sizeof(r->ev) + fill);
 }
 
-static __always_inline void after_read(struct pt_regs *regs, u8 class, long ret, u64 now)
+static __always_inline void after_read(struct pt_regs *regs, u8 class, long ret, u64 task)
 {
+	u64 now = bpf_ktime_get_ns();
 	struct file *file;
 	struct sock *sk;
 	struct conn *c;
@@ -109,9 +110,9 @@ static __always_inline void after_read(struct pt_regs *regs, u8 class, long ret,
 	c = fd_conn(call_arg0(regs), &file, &sk, now);
 	if (!c)
 		return;
-	c->tgid = bpf_get_current_pid_tgid() >> 32;
+	c->tgid = task >> 32;
 	if (!ret) { /* a unix socket has no FIN that could be seen on its way in */
-		if (c->family == AF_UNIX && !c->peer_fin && BPF_CORE_READ(sk, sk_shutdown)) {
+		if (c->family == AF_UNIX && !c->peer_fin && KREAD(sk, sk_shutdown)) {
 			c->peer_fin = now;
 			emit_eof(c, sk, now);
 		}
@@ -120,12 +121,12 @@ static __always_inline void after_read(struct pt_regs *regs, u8 class, long ret,
 	if (insight)
 		loop_mark();
 	len = call_bytes(regs, class, ret);
-	r = record_begin(c, RS_EV_IN, now, len);
+	r = record_begin(c, task, RS_EV_IN, now, len);
 	if (!r)
 		return;
 	if (c->flags & RS_F_POS_COUNTED) {
 		c->in_pos += len;
-		if (!BPF_CORE_READ(sk, sk_receive_queue.qlen))
+		if (!KREAD(sk, sk_receive_queue.qlen))
 			c->in_end = c->in_pos;
 	} else {
 		conn_in_position(c, sk);
@@ -143,9 +144,9 @@ static __always_inline void after_read(struct pt_regs *regs, u8 class, long ret,
 	record_put(c, r, false);
 }
 
-static __always_inline void after_write(struct pt_regs *regs, u8 class, long ret, u64 now)
+static __always_inline void after_write(struct pt_regs *regs, u8 class, long ret, u64 task)
 {
-	struct thread *call;
+	u64 now = bpf_ktime_get_ns(), *entry;
 	struct file *file;
 	struct sock *sk;
 	struct conn *c;
@@ -159,17 +160,17 @@ static __always_inline void after_write(struct pt_regs *regs, u8 class, long ret
 	c = fd_conn(call_arg0(regs), &file, &sk, now);
 	if (!c)
 		return;
-	call = current_thread();
-	c->tgid = bpf_get_current_pid_tgid() >> 32;
+	entry = write_entry(task);
+	c->tgid = task >> 32;
 	len = call_bytes(regs, class, ret);
 	/* without its entry (attached in between) the call must not pass for an exact stamp */
-	if (!call || !call->entry)
+	if (!entry || !*entry)
 		count(RS_CNT_NO_STATE);
-	r = record_begin(c, RS_EV_OUT, call ? call->entry : 0, len);
+	r = record_begin(c, task, RS_EV_OUT, entry ? *entry : 0, len);
 	if (!r)
 		return;
 	r->ev.exit = now;
-	if ((BPF_CORE_READ(file, f_flags) & O_NONBLOCK) || (call_flags(regs, class) & MSG_DONTWAIT))
+	if ((KREAD(file, f_flags) & O_NONBLOCK) || (call_flags(regs, class) & MSG_DONTWAIT))
 		r->ev.h.flags |= RS_F_NONBLOCK;
 	if (c->flags & RS_F_POS_COUNTED)
 		c->out_pos += len;
@@ -183,14 +184,15 @@ static __always_inline void after_write(struct pt_regs *regs, u8 class, long ret
 		segment_copy(r);
 	}
 	record_put(c, r, insight && record_error(c, r));
-	if (call)
-		call->entry = 0;
+	if (entry)
+		*entry = 0;
 }
 
 #define ENFILE 23
 #define EMFILE 24
-static __always_inline void after_accept(long ret, u64 now)
+static __always_inline void after_accept(long ret, u64 task)
 {
+	u64 now = bpf_ktime_get_ns();
 	struct file *file = ret >= 0 ? fd_file(ret) : NULL;
 	struct sock *sk = file ? file_sock(file) : NULL;
 	struct conn *c;
@@ -206,14 +208,14 @@ static __always_inline void after_accept(long ret, u64 now)
 			count(RS_CNT_EVICTED);
 			return;
 		}
-		c->unsure = c->family == AF_UNIX && BPF_CORE_READ(sk, sk_receive_queue.qlen);
+		c->unsure = c->family == AF_UNIX && KREAD(sk, sk_receive_queue.qlen);
 	}
 	if (c->closed) /* it was reset before anybody accepted it */
 		return;
 	if (insight)
 		loop_mark();
 	c->role = CONN_ACCEPTED;
-	c->tgid = bpf_get_current_pid_tgid() >> 32;
+	c->tgid = task >> 32;
 	emit_open(c, sk, now);
 }
 
@@ -266,7 +268,7 @@ static __always_inline void before_close(struct pt_regs *regs, u64 now)
 	if (!c)
 		return;
 	/* the peer's close shuts our side down before we close it */
-	if (!c->peer_fin && (BPF_CORE_READ(sk, sk_shutdown) & SEND_SHUTDOWN))
+	if (!c->peer_fin && (KREAD(sk, sk_shutdown) & SEND_SHUTDOWN))
 		c->peer_fin = now;
 	emit_close(c, sk, true, now);
 	key = (u64)sk;
@@ -277,7 +279,7 @@ SEC("tp_btf/sys_enter")
 int BPF_PROG(on_sys_enter, struct pt_regs *regs, long id)
 {
 	u8 class = (u64)id < RS_SYSCALLS ? call_class[id & (RS_SYSCALLS - 1)] : CALL_NONE;
-	struct thread *call;
+	u64 task, *entry;
 
 	if (class == CALL_NONE)
 		return 0;
@@ -285,7 +287,10 @@ int BPF_PROG(on_sys_enter, struct pt_regs *regs, long id)
 		before_wait(regs, class);
 		return 0;
 	}
-	if ((class != CALL_CLOSE && !is_out(class)) || !current_target())
+	if (class != CALL_CLOSE && !is_out(class))
+		return 0;
+	task = bpf_get_current_pid_tgid();
+	if (!is_target(task))
 		return 0;
 	if (class == CALL_CLOSE) {
 		if (insight)
@@ -293,9 +298,9 @@ int BPF_PROG(on_sys_enter, struct pt_regs *regs, long id)
 		before_close(regs, bpf_ktime_get_ns());
 		return 0;
 	}
-	call = current_thread_create();
-	if (call)
-		call->entry = bpf_ktime_get_ns();
+	entry = write_entry(task);
+	if (entry)
+		*entry = bpf_ktime_get_ns();
 	return 0;
 }
 
@@ -304,7 +309,7 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 {
 	long id = call_nr(regs);
 	u8 class = (u64)id < RS_SYSCALLS ? call_class[id & (RS_SYSCALLS - 1)] : CALL_NONE;
-	u64 now;
+	u64 task;
 
 	if (class == CALL_NONE || class == CALL_CLOSE)
 		return 0;
@@ -312,21 +317,21 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 		after_wait(regs, class);
 		return 0;
 	}
-	if (!current_target())
+	task = bpf_get_current_pid_tgid();
+	if (!is_target(task))
 		return 0;
-	now = bpf_ktime_get_ns();
 	if (is_in(class))
-		after_read(regs, class, ret, now);
+		after_read(regs, class, ret, task);
 	else if (is_out(class))
-		after_write(regs, class, ret, now);
+		after_write(regs, class, ret, task);
 	else if (class == CALL_ACCEPT)
-		after_accept(ret, now);
+		after_accept(ret, task);
 	else if (class == CALL_CONNECT)
 		after_connect(regs, ret);
 	else if (class == CALL_SHUTDOWN)
-		after_shutdown(regs, ret, now);
+		after_shutdown(regs, ret, bpf_ktime_get_ns());
 	else if (class == CALL_LISTEN && !ret)
-		after_listen(call_arg0(regs), now);
+		after_listen(call_arg0(regs), bpf_ktime_get_ns());
 	return 0;
 }
 

@@ -11,19 +11,19 @@ static __always_inline void listener_describe(struct rs_ev_listen *e, struct soc
 
 	sock_addresses(sk, family, &e->local, &unused);
 	e->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
-	e->backlog = BPF_CORE_READ(sk, sk_max_ack_backlog);
-	e->drops = BPF_CORE_READ(sk, sk_drops.counter);
+	e->backlog = KREAD(sk, sk_max_ack_backlog);
+	e->drops = KREAD(sk, sk_drops.counter);
 	if (family == AF_UNIX) {
-		struct unix_address *addr = BPF_CORE_READ((struct unix_sock *)sk, addr);
-		u32 len = BPF_CORE_READ(addr, len) - 2;
+		struct unix_address *addr = KREAD((struct unix_sock *)sk, addr);
+		u32 len = KREAD(addr, len) - 2;
 
-		e->accept_queue = BPF_CORE_READ(sk, sk_receive_queue.qlen);
+		e->accept_queue = KREAD(sk, sk_receive_queue.qlen);
 		if (addr && len <= sizeof(e->path)) {
 			e->path_len = len;
 			bpf_probe_read_kernel(e->path, sizeof(e->path), &addr->name[0].sun_path);
 		}
 	} else {
-		e->accept_queue = BPF_CORE_READ(sk, sk_ack_backlog);
+		e->accept_queue = KREAD(sk, sk_ack_backlog);
 	}
 }
 
@@ -81,7 +81,7 @@ static __noinline void after_listen(u32 fd, u64 now)
 
 static __always_inline void join_by_port(struct sock *sk, u64 now)
 {
-	u16 port = BPF_CORE_READ(sk, __sk_common.skc_num);
+	u16 port = KREAD(sk, __sk_common.skc_num);
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;
 
 	if (!bpf_map_lookup_elem(&followed_ports, &port) || target_enter(tgid))
@@ -97,9 +97,9 @@ static __always_inline void listener_changed(struct sock *sk, int newstate, u64 
 		listener_remove(sk);
 		return;
 	}
-	if (!current_target())
+	if (!is_target(bpf_get_current_pid_tgid()))
 		join_by_port(sk, now);
-	if (current_target())
+	if (is_target(bpf_get_current_pid_tgid()))
 		listener_add(sk, AF_INET);
 }
 
@@ -110,7 +110,7 @@ static __always_inline void listener_changed(struct sock *sk, int newstate, u64 
  */
 static __always_inline void conn_died(struct conn *c, struct sock *sk, u64 now)
 {
-	bool by_server = !c->reset && current_target();
+	bool by_server = !c->reset && is_target(bpf_get_current_pid_tgid());
 
 	if (!by_server && !c->peer_fin)
 		c->peer_fin = now;

@@ -19,7 +19,7 @@
 #include "exit.h"
 #include "privileges.h"
 
-#define DRAIN_MS   10	       /* the ring is looked at this often; nothing wakes us per event */
+#define DRAIN_MS   20	       /* the ring is looked at this often; nothing wakes us per event */
 #define SWEEP_NS   50000000ULL /* after a process has exited, the unix sockets that it held are gone */
 #define REFRESH_NS 200000000ULL /* deaths whose event was lost are noticed this often */
 

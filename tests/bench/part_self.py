@@ -56,7 +56,7 @@ def traced(connections, windows, routes):
         for _ in range(windows):
             before = procs.cpu_ns(tracer.pid)
             got = load.run(RATE, WINDOW_MS)
-            time.sleep(0.03)  # the ring is read every 10 ms: the rest of the window's records
+            time.sleep(0.05)  # the ring is read every 20 ms: the rest of the window's records
             cpu.append((procs.cpu_ns(tracer.pid) - before) / got["done"] / 1000)
             rate.append(got["done"] / got["seconds"])
         out = {"cpu": cpu, "rate": rate, "mib": procs.peak_kib(tracer.pid) / 1024,

@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "object.h"
 #include "proc.h"
 #include "uprobe.h"
 #include "../../bpf/call_class.h"
@@ -122,14 +123,25 @@ static int quiet(enum libbpf_print_level level, const char *format, va_list args
 	return 0;
 }
 
-/* fentry is refused on some kernels (lockdown, no ftrace) only at load or attach; then the next best
-   hook is taken. */
+/* What a kernel seemed to have and refused all the same: fentry (lockdown, no ftrace), or casts in a kind
+   of program. Returns whether there is something left to do without. */
+static bool do_without(struct features *f)
+{
+	if (f->casts)
+		f->casts = false;
+	else if (f->arrival == ARRIVAL_READABLE)
+		f->arrival = ARRIVAL_TCP_PROBE;
+	else
+		return false;
+	return true;
+}
+
 static int load_and_attach(struct capture *c, const struct capture_options *o)
 {
 	int err;
 
 	for (;;) {
-		c->bpf = reqscope_bpf__open();
+		c->bpf = object_open(c->features.casts);
 		if (!c->bpf)
 			return -errno;
 		configure(c, o);
@@ -138,22 +150,42 @@ static int load_and_attach(struct capture *c, const struct capture_options *o)
 			err = capture_enter_target(c, o);
 		if (!err)
 			err = reqscope_bpf__attach(c->bpf);
-		if (!err || c->features.arrival != ARRIVAL_READABLE || err == -ESRCH)
+		if (!err || err == -ESRCH || !do_without(&c->features))
 			return err;
 		reqscope_bpf__destroy(c->bpf);
 		c->bpf = NULL;
-		c->features.arrival = ARRIVAL_TCP_PROBE;
 	}
+}
+
+#define SIEVE_ASK (~0U) /* RS_SIEVE_ASK */
+
+static uint32_t *sieve_place(struct capture *c, uint32_t pid)
+{
+	return &c->bpf->bss->sieve[pid % (sizeof(c->bpf->bss->sieve) / sizeof(uint32_t))];
+}
+
+/* As sieve_enter() of the kernel side does it. */
+static void sieve_enter(struct capture *c, uint32_t pid)
+{
+	uint32_t other = 0;
+
+	if (!__atomic_compare_exchange_n(sieve_place(c, pid), &other, pid, false, __ATOMIC_SEQ_CST,
+					 __ATOMIC_SEQ_CST) &&
+	    other != pid)
+		__atomic_store_n(sieve_place(c, pid), SIEVE_ASK, __ATOMIC_SEQ_CST);
 }
 
 static int enter_process(struct capture *c, uint32_t pid)
 {
 	uint32_t zero = 0;
+	int err;
 
 	capture_note_thread(c, pid);
-	c->bpf->bss->sieve[pid % sizeof(c->bpf->bss->sieve)] = 1;
-	return bpf_map__update_elem(c->bpf->maps.targets, &pid, sizeof(pid), &zero, sizeof(zero),
-				    BPF_ANY);
+	err = bpf_map__update_elem(c->bpf->maps.targets, &pid, sizeof(pid), &zero, sizeof(zero),
+				   BPF_ANY);
+	if (!err)
+		sieve_enter(c, pid);
+	return err;
 }
 
 /* The roots and, until no new one turns up, their descendants: a process forked while we look is
@@ -192,6 +224,7 @@ int capture_add_process(struct capture *c, uint32_t pid)
 void capture_forget_process(struct capture *c, uint32_t pid)
 {
 	capture_interp_forget(c, pid);
+	__atomic_store_n(sieve_place(c, pid), SIEVE_ASK, __ATOMIC_SEQ_CST);
 	bpf_map__delete_elem(c->bpf->maps.targets, &pid, sizeof(pid), 0);
 }
 

@@ -34,6 +34,7 @@ enum wanted {
 	W_ITER_MAP,
 	W_STORAGE,
 	W_UPROBE,
+	W_CAST,
 	N_WANTED
 };
 static const struct {
@@ -55,6 +56,7 @@ static const struct {
 	[W_ITER_MAP] = {BTF_KIND_STRUCT, "bpf_iter__bpf_map_elem"},
 	[W_STORAGE] = {BTF_KIND_STRUCT, "bpf_local_storage"},
 	[W_UPROBE] = {BTF_KIND_STRUCT, "bpf_uprobe_multi_link"},
+	[W_CAST] = {BTF_KIND_FUNC, "bpf_rdonly_cast"},
 };
 
 /* One pass over some 100,000 types; btf__find_by_name_kind() would make one for each name. */
@@ -119,6 +121,7 @@ static void probe_btf(struct features *f)
 	f->arrival = choose_arrival(found);
 	f->task_storage = found[W_STORAGE];
 	f->uprobe_links = found[W_UPROBE];
+	f->casts = found[W_CAST];
 	f->iterators = found[W_ITER_FILE] && found[W_ITER_MAP];
 	btf__free(btf);
 }

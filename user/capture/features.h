@@ -18,6 +18,7 @@ struct features {
 	char missing[64];     /* the first that is not */
 	bool task_storage, iterators;
 	bool uprobe_links; /* uprobes need no CAP_SYS_ADMIN (uprobe.h) */
+	bool casts;	   /* programs can say what a pointer points to (object.h) */
 	enum arrival_hook arrival;
 	bool cap_bpf, cap_perfmon, cap_sys_admin, cap_sys_ptrace, cap_dac;
 	bool unprivileged_pids; /* pid namespace is not the initial one */
