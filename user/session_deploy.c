@@ -261,6 +261,12 @@ static struct series **series_of(struct deploys *d, enum generation_side side)
 	}
 }
 
+void deploys_prefetch(const struct session *s, const struct request *r)
+{
+	if (s->deploys->current)
+		series_prefetch(s->deploys->current, r->route);
+}
+
 void deploys_ended(struct session *s, const struct request *r)
 {
 	struct deploys *d = s->deploys;

@@ -21,6 +21,7 @@ static void on_end(void *ctx, const struct request *r)
 {
 	struct session *s = ctx;
 
+	deploys_prefetch(s, r);
 	if (stats_end(s->total, r))
 		s->failed = true;
 	if (window_current(s) && stats_end(window_current(s), r))

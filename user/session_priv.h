@@ -102,6 +102,8 @@ void deploys_free(struct deploys *d);
 void deploys_begin(struct session *s);
 void deploys_process(struct session *s, uint32_t pid);
 void deploys_exit(struct session *s, uint32_t pid, int code, uint64_t ts);
+/* Fetches into the cache what deploys_ended() will need. */
+void deploys_prefetch(const struct session *s, const struct request *r);
 void deploys_ended(struct session *s, const struct request *r);
 void deploys_look(struct session *s);
 void deploys_serving(struct session *s);

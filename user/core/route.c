@@ -260,14 +260,27 @@ void router_restore_fold(struct route *route, struct route *into)
 
 /* --- matching */
 
+/* The route of the template's last request, if it is this one's and as it was then. */
+static struct route *same_route(const struct route_template *t, unsigned method)
+{
+	struct route *route = t->route;
+
+	if (!route || route_box(route)->method != method || route->folded_into ||
+	    route->place != t->told || route->uncertain != t->uncertain)
+		return NULL;
+	return route;
+}
+
 /* The route of a request that a template took. */
 static struct route *exact_route(struct router *r, unsigned method, struct route_template *t)
 {
 	bool own = t->method < 0 || (unsigned)t->method == method;
 	bool kept = own && !t->made;
-	struct route *route =
-		route_intern(r, method, t->format, t->hash, kept ? CLAIM_EXACT : CLAIM_NAME);
+	struct route *route = own ? same_route(t, method) : NULL;
 
+	if (route)
+		return route;
+	route = route_intern(r, method, t->format, t->hash, kept ? CLAIM_EXACT : CLAIM_NAME);
 	if (!route)
 		return NULL;
 	if (kept) {
@@ -281,6 +294,8 @@ static struct route *exact_route(struct router *r, unsigned method, struct route
 		route->uncertain = t->uncertain;
 		if (t->place)
 			set_place(route, t->place);
+		t->route = route;
+		t->told = route->place;
 	}
 	return route;
 }

@@ -172,6 +172,8 @@ struct route_template {
 	int16_t method; /* -1: any */
 	uint16_t n_tokens;
 	bool made;
+	struct route *route; /* that of the last request, NULL before; `told` is its place then */
+	const char *told;
 	bool upgrade, host_case;
 	bool uncertain;
 	uint32_t scope; /* order of the first template of the mount that this one ends */

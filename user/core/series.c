@@ -2,6 +2,7 @@
 #include "series.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -322,6 +323,9 @@ int series_add(struct series *s, const struct request *r)
 	if (r->end == REQ_OPEN || r->end >= REQ_ENDS)
 		return -EINVAL;
 	request_phases(r, &p);
+	to = r->route && r->route->id < s->n_routes ? s->routes[r->route->id] : NULL;
+	if (to)
+		__builtin_prefetch(to->fresh + to->n_fresh, 1);
 	slice = slice_of(s, r->ended, &err);
 	if (route_add(&s->all, r, &p, slice))
 		err = -ENOMEM;
@@ -329,6 +333,17 @@ int series_add(struct series *s, const struct request *r)
 		return err;
 	to = route_entry(s, route_final(r->route));
 	return !to || route_add(to, r, &p, slice) || raised_add(to, r) ? -ENOMEM : err;
+}
+
+void series_prefetch(const struct series *s, const struct route *route)
+{
+	const char *entry;
+
+	if (!route || route->id >= s->n_routes)
+		return;
+	entry = (const char *)s->routes[route->id];
+	for (size_t at = 0; entry && at < offsetof(struct series_route, slice); at += 64)
+		__builtin_prefetch(entry + at, 1);
 }
 
 int series_settle(struct series *s)

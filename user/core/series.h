@@ -98,6 +98,10 @@ void series_free(struct series *s); /* NULL is allowed */
    only. 0; -EINVAL when r->end is no end (nothing is counted); -ENOMEM (a part may lack it). */
 int series_add(struct series *s, const struct request *r);
 
+/* Fetches into the cache what counting a request of this route will need, for who has other things to do
+   before; route may be NULL. */
+void series_prefetch(const struct series *s, const struct route *route);
+
 /* Takes what was counted into batches and slices. They are read after that only; it costs less for
    many requests of a route at once, so it is not done for each. 0 or -ENOMEM (batches may lack
    some). */

@@ -47,9 +47,6 @@ static int latency_add(struct hist latency[LATENCIES], const struct duration d[L
 	int err = 0;
 
 	for (int i = 0; i < LATENCIES; i++)
-		if (d[i].ns > 0)
-			hist_prefetch_at(&latency[i], d[i].bucket);
-	for (int i = 0; i < LATENCIES; i++)
 		if (duration_add(&latency[i], &d[i]))
 			err = -ENOMEM;
 	return err;
@@ -397,41 +394,55 @@ static uint64_t *ledger_end(struct ledger *l, enum request_end end)
 }
 
 /* With many routes, what is kept of one lies in no cache any more when its next request ends. It is
-   fetched while the sums over all routes are made. */
-static void route_prefetch(const struct stats *s, const struct route *route)
+   fetched while the sums over all routes are made: the entry, then what it points to. NULL: there is
+   none yet, or no route. */
+static struct route_stats *route_prefetch(const struct stats *s, const struct route *route)
 {
 	const char *entry;
 
 	if (!route || route->id >= s->n_routes)
-		return;
+		return NULL;
 	entry = (const char *)s->routes[route->id];
 	for (size_t at = 0; entry && at < sizeof(struct route_stats); at += CACHE_LINE)
 		__builtin_prefetch(entry + at, 1);
+	return s->routes[route->id];
+}
+
+static void route_prefetch_counts(const struct route_stats *rs, const struct duration d[LATENCIES])
+{
+	if (!rs)
+		return;
+	__builtin_prefetch(rs->status.codes, 1);
+	for (int i = 0; i < LATENCIES; i++)
+		if (d[i].ns > 0)
+			hist_prefetch_at(&rs->latency[i], d[i].bucket);
 }
 
 int stats_end(struct stats *s, const struct request *r)
 {
 	uint64_t *end = ledger_end(&s->ledger, r->end);
 	struct duration d[LATENCIES];
+	const struct route_stats *known;
 	int err = 0;
 
 	if (!end)
 		return -EINVAL;
-	route_prefetch(s, r->route);
+	known = route_prefetch(s, r->route);
 	++*end;
 	s->ledger.open--;
 	durations(r, d);
 	if (latency_add(s->latency, d) || auth_add(s->auth, r, &d[LAT_TOTAL]))
 		err = -ENOMEM;
+	route_prefetch_counts(known, d);
 	cache_add(s->cache, r);
 	if (r->status_seen && status_counts_add(&s->status, r->status, 1))
-		err = -ENOMEM;
-	if (r->route ? route_end(s, r, d) : errors_end(s, r, NULL))
 		err = -ENOMEM;
 	if (stalls_end(s, r))
 		err = -ENOMEM;
 	/* Until it is read its pid is the listener's, which may be no worker at all. */
 	if ((r->read || r->head) && worker_end(s, r, d))
+		err = -ENOMEM;
+	if (r->route ? route_end(s, r, d) : errors_end(s, r, NULL))
 		err = -ENOMEM;
 	return err;
 }
