@@ -21,8 +21,8 @@ static __always_inline struct conn *fd_conn(u32 fd, struct file **filep, struct 
 	*filep = file;
 	*skp = sk;
 	c = conn_lookup(sk);
-	if (c) /* nothing follows the close: a call may still be on its way out when a reset comes */
-		return c->role == CONN_CONNECTED || c->closed ? NULL : c;
+	if (c)
+		return c->role == CONN_CONNECTED ? NULL : c;
 	if (!is_stream(file, sk))
 		return NULL;
 	family = sock_family(sk);
@@ -108,7 +108,7 @@ static __always_inline void after_read(struct pt_regs *regs, u8 class, long ret,
 	if (ret < 0 || flags & (MSG_PEEK | MSG_ERRQUEUE)) /* they take no bytes from the stream */
 		return;
 	c = fd_conn(call_arg0(regs), &file, &sk, now);
-	if (!c)
+	if (!c || c->closed)
 		return;
 	c->tgid = task >> 32;
 	if (!ret) { /* a unix socket has no FIN that could be seen on its way in */
@@ -158,7 +158,9 @@ static __always_inline void after_write(struct pt_regs *regs, u8 class, long ret
 	if (insight && class == CALL_WRITE && call_arg0(regs) == STANDARD_ERROR)
 		after_log(regs, ret, now);
 	c = fd_conn(call_arg0(regs), &file, &sk, now);
-	if (!c)
+	/* a client that has the response may reset the connection before the call that sent it returns;
+	   nothing else follows the close */
+	if (!c || (c->closed && !c->reset))
 		return;
 	entry = write_entry(task);
 	c->tgid = task >> 32;

@@ -149,7 +149,6 @@ static void on_record(void *ctx, const void *record, size_t size)
 void session_drain(struct session *s)
 {
 	capture_drain(s->capture, on_record, s);
-	tracer_settle(s->tracer);
 }
 
 /* --- opening */
@@ -416,6 +415,7 @@ static int loop_step(struct session *s, struct pollfd *fds)
 	s->now = session_now();
 	window_advance(s, s->now);
 	session_drain(s);
+	tracer_settle(s->tracer);
 	loops_look(s);
 	exceptions_settle(s);
 	if (n > 0 && fds[1].revents && session_signalled(s))
@@ -486,6 +486,8 @@ int session_run(struct session *s)
 		poll(NULL, 0, SWEEP_NS / 1000000);
 	loops_look(s); /* what a loop has done by now is in the ring */
 	session_census(s);
+	tracer_settle(s->tracer); /* nothing is waited for any more */
+	tracer_settle(s->tracer);
 	exceptions_finish(s);
 	if (ret < 0)
 		fprintf(stderr, "reqscope: %s\n", strerror(-ret));

@@ -38,7 +38,7 @@ static uint32_t census_once(struct session *s)
 
 	if (!capture_census_conns(s->capture, keep_conn, &c)) {
 		tracer_census_begin(s->tracer, start);
-		session_drain(s);
+		session_drain(s); /* without tracer_settle(): what waits has not waited because of this */
 		for (size_t i = 0; i < c.n; i++)
 			tracer_census_conn(s->tracer, &c.list[i]);
 		suspects = tracer_census_end(s->tracer, start);

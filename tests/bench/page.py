@@ -73,6 +73,16 @@ def calls(result):
         "untraced", "untraced_sockets", "traced", "traced_sockets"))] for r in result["calls"]]
 
 
+LEVELS = {"off": "sockets only", "default": "default", "full": "everything"}
+
+
+def programs(result):
+    head = ["us a request", "", "runs", "in all programs", "sys_enter", "sys_exit", "sk_data_ready"]
+    return head, [[r["stack"], LEVELS[r["level"]], middle(r["runs"]),
+                   *(number(r[k]["median"] / 1000) for k in ("ns", "on_sys_enter_ns", "on_sys_exit_ns",
+                                                             "on_data_ready_ns"))] for r in result["programs"]]
+
+
 def tracing(result):
     head = ["connections", "requests/s", "its own CPU, us a request", "memory at most", "maps in the kernel",
             "idle, of one CPU", "lost"]
@@ -163,6 +173,7 @@ TABLES = {
     "goals": goals,
     "uvloop": lambda r: requests(r, 0),
     "asyncio": lambda r: requests(r, 1),
+    "programs": programs,
     "calls": calls,
     "tracing": tracing,
     "replay": replay,
@@ -173,6 +184,7 @@ TITLES = {
     "goals": "Goals",
     "uvloop": "uvloop + httptools",
     "asyncio": "asyncio + h11",
+    "programs": "How long the programs run for a request",
     "calls": "What a system call costs more, in ns",
     "tracing": "reqscope itself, 200 routes",
     "replay": "Recordings",

@@ -19,6 +19,7 @@ import install
 import page
 import part_calls
 import part_loss
+import part_programs
 import part_requests
 import part_self
 import peers
@@ -43,6 +44,7 @@ def machine():
 def parts(opt, python, tools):
     return {
         "requests": lambda: part_requests.run(opt.rounds, opt.minutes, python, tools, say),
+        "programs": lambda: part_programs.run(opt.rounds, python, say),
         "calls": lambda: part_calls.run(max(6, opt.rounds // 2), python, say),
         "tracing": lambda: part_self.run_tracing(opt.rounds, say),
         "replay": lambda: part_self.run_replay(opt.rounds, say),

@@ -11,7 +11,7 @@ import pytest
 
 import reqscope
 import shapes
-from client import Conn, Truth, head_bytes
+from client import Conn, Truth, head_bytes, now_ms
 from servers import Stack, wait_for
 from shapes import TIMER_MS, Want, path
 
@@ -70,6 +70,28 @@ def fin_or_rst_after(t):
     return wants
 
 
+def rst_at_once(t):
+    """The client is so fast that its reset comes before the call that sent the response has returned, once in
+    some hundred times."""
+    with t.conn() as c:
+        whole = c.get(path("item"))
+    wants = [Want(whole)]
+    for _ in range(300):
+        with t.conn() as c:
+            record, got = c.begin("GET", path("item")), 0
+            c.sock.setblocking(False)
+            while got < whole.got:
+                try:
+                    got += len(c.sock.recv(4096))
+                except BlockingIOError:
+                    pass
+            c.close(reset=True)
+            record.t1, record.got, record.length = now_ms(), got, whole.length
+            record.status, record.end = whole.status, "ok"
+        wants.append(Want(record))
+    return wants
+
+
 def fin_or_rst_in_the_request(t):
     """A head, or a body, that never came to its end."""
     wants = []
@@ -111,8 +133,8 @@ def broken(t):
     return wants
 
 
-@pytest.mark.parametrize("ending", [fin_or_rst_before, fin_or_rst_during, fin_or_rst_after, fin_or_rst_in_the_request,
-                                    pipeline_left, broken], ids=lambda e: e.__name__)
+@pytest.mark.parametrize("ending", [fin_or_rst_before, fin_or_rst_during, fin_or_rst_after, rst_at_once,
+                                    fin_or_rst_in_the_request, pipeline_left, broken], ids=lambda e: e.__name__)
 def test_ending(traced, ending):
     traced.run(ending)
 

@@ -81,7 +81,7 @@ static void test_overtaken_accepted(void **state)
 	check_one(f);
 }
 
-/* A call may be on its way out on one CPU when a reset comes on another. */
+/* A call may be on its way out on one CPU when a reset comes on another: it has sent the response. */
 static void test_after_the_close(void **state)
 {
 	struct one_conn *f = *state;
@@ -94,9 +94,44 @@ static void test_after_the_close(void **state)
 	harness_run(&f->h, &f->s);
 	assert_int_equal(f->h.begun, 1);
 	assert_int_equal(f->h.n_ended, 1);
-	assert_int_equal(f->h.ended[0].end, REQ_CLIENT_CLOSED);
+	assert_int_equal(f->h.ended[0].end, REQ_OK);
+	assert_int_equal(f->h.ended[0].status, 200);
 	assert_int_equal(tracer_counts(f->h.tracer)->conns, 1);
 	assert_int_equal(tracer_counts(f->h.tracer)->lost, 0);
+}
+
+/* Nothing was sent, or not all of it; a census meanwhile takes nothing away. */
+static void reset_before(struct one_conn *f, const char *sent)
+{
+	stream_arrive(&f->c, 10 * MS, strlen(GET));
+	stream_open(&f->s, &f->c, 9 * MS, 60 * MS);
+	stream_read(&f->s, &f->c, 61 * MS, GET, strlen(GET));
+	stream_close(&f->s, &f->c, 71 * MS, false, true);
+	if (sent)
+		stream_out(&f->s, &f->c, 70 * MS, sent);
+	for (size_t i = 0; i < f->s.n; i++)
+		assert_int_equal(tracer_event(f->h.tracer, f->s.list[i].data, f->s.list[i].size),
+				 0);
+	assert_int_equal(f->h.n_ended, 0);
+	harness_census(&f->h, 72 * MS, NULL, 0);
+	assert_int_equal(f->h.n_ended, 0);
+	tracer_settle(f->h.tracer);
+	tracer_settle(f->h.tracer);
+	assert_int_equal(f->h.n_ended, 1);
+	assert_int_equal(f->h.ended[0].end, REQ_CLIENT_CLOSED);
+	assert_true(f->h.ended[0].ended == 71 * MS);
+	assert_int_equal(tracer_counts(f->h.tracer)->lost, 0);
+	assert_int_equal(tracer_counts(f->h.tracer)->gaps, 0);
+}
+
+static void test_reset_without_response(void **state)
+{
+	reset_before(*state, NULL);
+}
+
+static void test_reset_within_response(void **state)
+{
+	reset_before(*state, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
 }
 
 /* The ring may be drained between the two. */
@@ -193,7 +228,8 @@ int main(void)
 		TEST(test_overtaken),	    TEST(test_overtaken_accepted),
 		TEST(test_lingering),	    TEST(test_too_many),
 		TEST(test_untold),	    TEST(test_after_the_close),
-		TEST(test_after_the_drain),
+		TEST(test_after_the_drain), TEST(test_reset_without_response),
+		TEST(test_reset_within_response),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

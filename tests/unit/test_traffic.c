@@ -110,6 +110,8 @@ static void replay(struct harness *h, const struct traffic *t)
 		census_compare(&k, h);
 	census_take(&k, h, t, 1ULL << 60, 0);
 	census_compare(&k, h);
+	tracer_settle(h->tracer); /* nothing is waited for any more */
+	tracer_settle(h->tracer);
 }
 
 /* The reported request of the i-th counted one on its connection; ended ones come first. */

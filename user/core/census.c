@@ -97,6 +97,8 @@ void tracer_census_conn(struct tracer *t, const struct rs_census *k)
 	if (!c)
 		return;
 	c->stamp = t->census;
+	if (order_ends(c)) /* what the kernel holds of it says nothing any more */
+		return;
 	tracer_release(t, c);
 	c = hashmap_get(&t->conns, k->conn);
 	if (!c)
@@ -126,7 +128,7 @@ uint32_t tracer_census_end(struct tracer *t, uint64_t now)
 	while (hashmap_next(&it)) {
 		struct conn *c = it.value;
 
-		if (c->stamp == t->census || c->met >= t->census_start)
+		if (c->stamp == t->census || c->met >= t->census_start || order_ends(c))
 			continue;
 		/* gone from the kernel, and its close never came */
 		t->counts.gaps++;

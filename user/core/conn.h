@@ -134,8 +134,11 @@ void conn_output(struct tracer *t, struct conn *c, const struct event *e);
 /* order.c: events in the order of their numbers. Returns false when the event must wait or has been
    counted as lost already. */
 bool order_admit(struct tracer *t, struct conn *c, const void *record, size_t size);
-/* The next held event whose turn it is, or NULL; the caller frees it. */
-struct held *order_next(struct tracer *t, struct conn *c);
+/* The next held event whose turn it is, or NULL; the caller frees it. waited: all that will still come has
+   come. */
+struct held *order_next(struct tracer *t, struct conn *c, bool waited);
+/* Whether its end has been told and waits. */
+bool order_ends(const struct conn *c);
 void order_drop(struct tracer *t, struct conn *c);
 /* over.c: connections whose end was told lately, since the last tracer_settle() but one and as long as
    a census is taken. */

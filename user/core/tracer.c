@@ -148,7 +148,7 @@ static void take_followers(struct tracer *t, struct conn *c)
 {
 	struct held *h;
 
-	while ((h = order_next(t, c)))
+	while ((h = order_next(t, c, false)))
 		if (!take_held(t, c, h))
 			return;
 }
@@ -161,7 +161,7 @@ void tracer_release(struct tracer *t, struct conn *c)
 		if (!event_decode(c->held->record, c->held->size, &e))
 			lose_before(t, c, e.h->seq, e.h->ts);
 		c->seq = e.h->seq - 1;
-		if (!take_held(t, c, order_next(t, c)))
+		if (!take_held(t, c, order_next(t, c, true)))
 			return;
 	}
 }

@@ -60,7 +60,8 @@ void tracer_free(struct tracer *t);
  *
  * Two CPUs may put events of one connection into the ring in the other order than they were numbered.
  * One that comes too early is held back until those before it have come, or until tracer_settle()
- * was called twice: then they are lost.
+ * was called twice: then they are lost. So is a client's reset while a request is open, for a response
+ * that was sent before it and is told after it.
  */
 int tracer_event(struct tracer *t, const void *record, size_t size);
 
