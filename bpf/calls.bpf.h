@@ -69,15 +69,12 @@ static __always_inline u32 call_flags(struct pt_regs *regs, u8 class)
 	return 0;
 }
 
-/* Bytes moved by a call that returned `ret` > 0. The mmsg calls return messages, not bytes. */
-static __always_inline u32 call_bytes(struct pt_regs *regs, u8 class, long ret)
+/* Bytes of n messages that were moved. A global function: the verifier checks it once by itself. */
+__attribute__((noinline)) int messages_bytes(u64 msg, u32 n)
 {
-	u64 msg = call_arg1(regs);
 	u32 sum = 0;
 
-	if (class != CALL_RECVMMSG && class != CALL_SENDMMSG)
-		return ret;
-	for (int i = 0; i < MAX_MESSAGES && i < ret; i++) {
+	for (u32 i = 0; i < MAX_MESSAGES && i < n; i++) {
 		struct mmsghdr *m = (struct mmsghdr *)msg + i;
 		u32 len = 0;
 
@@ -87,16 +84,22 @@ static __always_inline u32 call_bytes(struct pt_regs *regs, u8 class, long ret)
 	return sum;
 }
 
-/* Says where the bytes of a segment lie. */
-static __always_inline void call_buffers(struct pt_regs *regs, u8 class, struct copy *c)
+/* Bytes moved by a call that returned `ret` > 0. The mmsg calls return messages, not bytes. */
+static __always_inline u32 call_bytes(struct pt_regs *regs, u8 class, long ret)
 {
-	u64 arg = call_arg1(regs);
+	if (class == CALL_RECVMMSG || class == CALL_SENDMMSG)
+		return messages_bytes(call_arg1(regs), ret);
+	return ret;
+}
 
+/* Says where the bytes of a segment lie; arg, next: the call's second and third arguments. */
+static __always_inline void call_buffers(u64 arg, u64 next, u32 class, struct copy *c)
+{
 	c->iov = c->count = 0;
 	c->base = arg;
 	if (class == CALL_READV || class == CALL_WRITEV) {
 		c->iov = arg;
-		c->count = call_arg2(regs);
+		c->count = next;
 	} else if (class == CALL_RECVMSG || class == CALL_SENDMSG || class == CALL_RECVMMSG ||
 		   class == CALL_SENDMMSG) {
 		struct user_msghdr m = {};

@@ -102,13 +102,18 @@ __attribute__((noinline)) int copy_step(u32 i)
 }
 
 /*
- * Copies of the segment that r->copy describes what is wanted: each buffer's prefix, and the last
- * RS_TAIL bytes if the last buffer was not copied whole.
+ * Copies of a call's segment what is wanted: each buffer's prefix, and the last RS_TAIL bytes if the last
+ * buffer was not copied whole. arg, next: the call's second and third arguments. Checked once by itself,
+ * too.
  */
-static __always_inline void segment_copy(struct record *r)
+__attribute__((noinline)) int segment_copy(u64 arg, u64 next, u32 class)
 {
+	struct record *r = record_get();
 	u32 n;
 
+	if (!r)
+		return 0;
+	call_buffers(arg, next, class, &r->copy);
 	for (u32 i = 0; i < RS_MAX_PIECES - 4; i++)
 		if (copy_step(i))
 			break;
@@ -116,6 +121,7 @@ static __always_inline void segment_copy(struct record *r)
 		n = r->copy.rest < RS_TAIL ? r->copy.rest : RS_TAIL;
 		piece_add(r, r->copy.end - n, r->copy.len - n, n);
 	}
+	return 0;
 }
 
 #endif

@@ -278,16 +278,39 @@ static __always_inline void target_exits(struct target *t, u32 tgid)
 	sieve[tgid & (RS_SIEVE - 1)] = RS_SIEVE_ASK;
 }
 
-/* Where the current thread keeps when its write began; NULL when there is no room for that. */
-static __always_inline u64 *write_entry(u32 tid)
+/* The current thread begins to write. */
+static __always_inline void write_begins(u32 tid)
 {
 	struct writer *w = &writers[tid & (RS_WRITERS - 1)];
 	struct thread *t;
 
-	if (w->tid == tid || (!w->tid && !__sync_val_compare_and_swap(&w->tid, 0, tid)))
-		return &w->entry;
+	if (w->tid == tid || (!w->tid && !__sync_val_compare_and_swap(&w->tid, 0, tid))) {
+		w->entry = bpf_ktime_get_ns();
+		return;
+	}
 	t = current_thread_create();
-	return t ? &t->entry : NULL;
+	if (t)
+		t->entry = bpf_ktime_get_ns();
+}
+
+/* When it did; 0: that was not seen. To be asked once. */
+static __always_inline u64 write_began(u32 tid)
+{
+	struct writer *w = &writers[tid & (RS_WRITERS - 1)];
+	struct thread *t;
+	u64 entry = 0;
+
+	if (w->tid == tid) {
+		entry = w->entry;
+		w->entry = 0;
+		return entry;
+	}
+	t = current_thread();
+	if (t) {
+		entry = t->entry;
+		t->entry = 0;
+	}
+	return entry;
 }
 
 /* The current thread ends. */

@@ -138,15 +138,14 @@ static __always_inline void after_read(struct pt_regs *regs, u8 class, long ret,
 		r->ev.h.flags |= RS_F_NO_ARRIVALS;
 	c->unsure = 0;
 	arrivals_take(c, r, c->in_pos);
-	call_buffers(regs, class, &r->copy);
 	if (!(flags & MSG_TRUNC)) /* it throws the bytes away: the buffer holds others */
-		segment_copy(r);
+		segment_copy(call_arg1(regs), call_arg2(regs), class);
 	record_put(c, r, false);
 }
 
 static __always_inline void after_write(struct pt_regs *regs, u8 class, long ret, u64 task)
 {
-	u64 now = bpf_ktime_get_ns(), *entry;
+	u64 now = bpf_ktime_get_ns(), entry;
 	struct file *file;
 	struct sock *sk;
 	struct conn *c;
@@ -162,13 +161,13 @@ static __always_inline void after_write(struct pt_regs *regs, u8 class, long ret
 	   nothing else follows the close */
 	if (!c || (c->closed && !c->reset))
 		return;
-	entry = write_entry(task);
+	entry = write_began(task);
 	c->tgid = task >> 32;
 	len = call_bytes(regs, class, ret);
 	/* without its entry (attached in between) the call must not pass for an exact stamp */
-	if (!entry || !*entry)
+	if (!entry)
 		count(RS_CNT_NO_STATE);
-	r = record_begin(c, task, RS_EV_OUT, entry ? *entry : 0, len);
+	r = record_begin(c, task, RS_EV_OUT, entry, len);
 	if (!r)
 		return;
 	r->ev.exit = now;
@@ -179,15 +178,11 @@ static __always_inline void after_write(struct pt_regs *regs, u8 class, long ret
 	else
 		conn_out_position(c, sk);
 	r->ev.pos = c->out_pos - len;
-	if (class == CALL_SENDFILE) {
+	if (class == CALL_SENDFILE)
 		r->ev.h.flags |= RS_F_FILE;
-	} else {
-		call_buffers(regs, class, &r->copy);
-		segment_copy(r);
-	}
+	else
+		segment_copy(call_arg1(regs), call_arg2(regs), class);
 	record_put(c, r, insight && record_error(c, r));
-	if (entry)
-		*entry = 0;
 }
 
 #define ENFILE 23
@@ -281,7 +276,7 @@ SEC("tp_btf/sys_enter")
 int BPF_PROG(on_sys_enter, struct pt_regs *regs, long id)
 {
 	u8 class = (u64)id < RS_SYSCALLS ? call_class[id & (RS_SYSCALLS - 1)] : CALL_NONE;
-	u64 task, *entry;
+	u64 task;
 
 	if (class == CALL_NONE)
 		return 0;
@@ -300,9 +295,7 @@ int BPF_PROG(on_sys_enter, struct pt_regs *regs, long id)
 		before_close(regs, bpf_ktime_get_ns());
 		return 0;
 	}
-	entry = write_entry(task);
-	if (entry)
-		*entry = bpf_ktime_get_ns();
+	write_begins(task);
 	return 0;
 }
 

@@ -84,6 +84,7 @@ enum op {
 	OP_READERS,    /* arg: threads that take a byte each and stay; ret: tid of one of them */
 	OP_READERS_END,
 	OP_POLLERS,    /* the same, but they wait in epoll only */
+	OP_WRITERS,    /* the same, but they write a byte each, one after the other */
 };
 
 struct command {

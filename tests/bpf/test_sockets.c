@@ -32,6 +32,32 @@ static void finish(struct link *l)
 	expect_gone(l);
 }
 
+/* More threads that write than there are places for when a write began (RS_WRITERS): some share one. */
+static void more_writers_than_places(void **state)
+{
+	const unsigned n = 1024 + 2;
+	uint8_t bytes[1024 + 2];
+	struct answer a;
+	struct link l;
+	struct world *w = connected(state, &l);
+
+	for (int round = 0; round < 2; round++) { /* the places are given back */
+		a = ok(tell(&w->target, .op = OP_WRITERS, .fd = l.fd, .arg = n), "writers");
+		for (unsigned i = 0; i < n; i++) {
+			const struct event *e = expect(&l, RS_EV_OUT);
+
+			assert_in_range(e->h->ts, a.before, a.after);
+			assert_in_range(e->data->exit, e->h->ts, a.after);
+			assert_int_equal(e->data->pos, l.out++);
+			assert_int_equal(e->data->len, 1);
+		}
+		memset(bytes, 'w', n);
+		client_receive(l.client, bytes, n);
+		ok(tell(&w->target, .op = OP_READERS_END), "join");
+	}
+	finish(&l);
+}
+
 /* --- accept */
 
 static void accept_by(void **state, enum op op)
@@ -616,6 +642,7 @@ int main(int argc, char **argv)
 		TCP_AND_UNIX(partial_write),
 		TCP_AND_UNIX(blocking_write),
 		TCP_AND_UNIX(exchange),
+		ON_TCP(more_writers_than_places),
 		ON_TCP(unhooked_call_leaves_a_gap),
 		TCP_AND_UNIX(failed_calls_are_not_told),
 		TCP_AND_UNIX(accept_without_descriptor_is_counted),

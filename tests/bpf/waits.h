@@ -13,13 +13,13 @@
    programs are told that words 1 and 2 of it are a GIL. */
 static uint32_t fake_gil[4];
 
-#define MAX_READERS 1024
+#define MAX_READERS 1100
 static struct {
 	pthread_t threads[MAX_READERS];
 	unsigned n, through;
 	int fd, gate[2];
 	pid_t tid;
-	bool poll;
+	enum op op;
 } readers;
 
 HELPER uint64_t cpu_ns(void)
@@ -58,13 +58,13 @@ HELPER long wait_futex(const struct command *c)
 HELPER void *reader(void *arg)
 {
 	struct epoll_event e;
-	int ep = readers.poll ? epoll_create1(0) : -1;
-	char byte;
+	int ep = readers.op == OP_POLLERS ? epoll_create1(0) : -1;
+	char byte = 'w';
 
 	readers.tid = gettid();
-	if (readers.poll)
+	if (readers.op == OP_POLLERS)
 		epoll_wait(ep, &e, 1, 0);
-	else if (syscall(SYS_read, readers.fd, &byte, 1) != 1)
+	else if (syscall(readers.op == OP_WRITERS ? SYS_write : SYS_read, readers.fd, &byte, 1) != 1)
 		abort();
 	__atomic_add_fetch(&readers.through, 1, __ATOMIC_RELEASE);
 	if (read(readers.gate[0], &byte, 1))
@@ -74,6 +74,12 @@ HELPER void *reader(void *arg)
 	return arg;
 }
 
+HELPER void readers_wait(unsigned n)
+{
+	while (__atomic_load_n(&readers.through, __ATOMIC_ACQUIRE) < n)
+		breathe();
+}
+
 HELPER long readers_start(const struct command *c)
 {
 	pthread_attr_t small;
@@ -81,15 +87,17 @@ HELPER long readers_start(const struct command *c)
 	if (c->arg > MAX_READERS || pipe(readers.gate))
 		return -1;
 	readers.fd = c->fd;
-	readers.poll = c->op == OP_POLLERS;
+	readers.op = c->op;
 	readers.through = 0;
 	pthread_attr_init(&small);
 	pthread_attr_setstacksize(&small, 64 * 1024);
-	for (readers.n = 0; readers.n < (unsigned)c->arg; readers.n++)
+	for (readers.n = 0; readers.n < (unsigned)c->arg; readers.n++) {
 		if ((errno = pthread_create(&readers.threads[readers.n], &small, reader, NULL)))
 			return -1;
-	while (__atomic_load_n(&readers.through, __ATOMIC_ACQUIRE) < readers.n)
-		breathe();
+		if (c->op == OP_WRITERS)
+			readers_wait(readers.n + 1);
+	}
+	readers_wait(readers.n);
 	return readers.tid;
 }
 
@@ -121,6 +129,7 @@ HELPER long call_wait(const struct command *c)
 		return wait_futex(c);
 	case OP_READERS:
 	case OP_POLLERS:
+	case OP_WRITERS:
 		return readers_start(c);
 	case OP_READERS_END:
 		return readers_end();

@@ -384,7 +384,7 @@ static void begin(struct fuzz *f, const uint8_t *data, size_t size)
 	}
 }
 
-/* When the kernel knows of nothing any more, nothing is left. */
+/* When the kernel knows of nothing any more, and nothing is waited for, nothing is left. */
 static void end(struct fuzz *f)
 {
 	hand_over(f, &f->held);
@@ -392,6 +392,8 @@ static void end(struct fuzz *f)
 	f->now = UINT64_MAX;
 	census_take(f, false);
 	census_compare(f);
+	tracer_settle(f->tracer);
+	tracer_settle(f->tracer);
 	REQUIRE(f->begun == f->ended + f->retracted);
 	tracer_free(f->tracer);
 	router_free(f->router);
