@@ -18,6 +18,7 @@
 #include "capture/saturation.h"
 #include "exit.h"
 #include "privileges.h"
+#include "python/process.h"
 
 #define DRAIN_MS   20	       /* the ring is looked at this often; nothing wakes us per event */
 #define SWEEP_NS   50000000ULL /* after a process has exited, the unix sockets that it held are gone */
@@ -146,8 +147,23 @@ static void on_record(void *ctx, const void *record, size_t size)
 	}
 }
 
+/* Reading an interpreter takes tens of milliseconds, and longer where there is no CPU for it: the ring
+   must not run full meanwhile. */
+#define RELIEVE_NS 5000000
+static void relieve(void *ctx)
+{
+	struct session *s = ctx;
+	uint64_t now = session_now();
+
+	if (now < s->relieved + RELIEVE_NS)
+		return;
+	s->relieved = now;
+	capture_relieve(s->capture);
+}
+
 void session_drain(struct session *s)
 {
+	s->relieved = s->now;
 	capture_drain(s->capture, on_record, s);
 }
 
@@ -305,6 +321,7 @@ static int attach(struct session *s, const struct options *o)
 	if (!code) {
 		session_note_turned_away(s);
 		deploys_begin(s);
+		python_between(relieve, s);
 		insight_begin(s);
 		if (session_saturation_start(s)) {
 			fprintf(stderr, "reqscope: out of memory\n");
@@ -345,7 +362,8 @@ int session_open(struct session **out, const struct options *o, const struct ses
 void session_end(struct session *s)
 {
 	if (s)
-		session_log_close(s);
+		python_between(NULL, NULL);
+	session_log_close(s);
 }
 
 void session_close(struct session *s)

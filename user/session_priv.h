@@ -38,6 +38,7 @@ struct session {
 	} turned_away[SESSION_MAX_LISTENERS];
 	uint32_t n_turned_away;
 	uint64_t started, now; /* monotonic ns */
+	uint64_t relieved;     /* the ring was emptied last */
 	int64_t wall_offset;
 	char host[65];
 	char kernel[72];

@@ -96,6 +96,35 @@ static void full_ring(void **state)
 }
 
 /* Positions survive what was lost. */
+/* Who is busy has the records kept: more than the ring holds, and none is lost or twice there. */
+static void kept_while_busy(void **state)
+{
+	struct world *w = *state;
+	struct capture_counts counts;
+	struct listener listener;
+	struct link l[CONNS];
+	struct sums s;
+
+	listen_on(&listener, w);
+	watch_small(w, 64, 1024);
+	for (unsigned i = 0; i < CONNS; i++)
+		link_open(&l[i], w, &listener);
+	for (unsigned i = 0; i < 20; i++) {
+		push(l, 5);
+		capture_relieve(w->capture);
+	}
+	push(l, 5);
+	drain(w);
+	capture_counts(w->capture, &counts);
+	assert_int_equal(counts.dropped, 0);
+	assert_int_equal(counts.events, w->seen.n);
+	add_up(&w->seen, &s);
+	for (unsigned i = 1; i <= CONNS; i++) {
+		assert_int_equal(s.highest[i], 1 + 2 * 21 * 5);
+		assert_int_equal(s.seen[i], s.highest[i]);
+	}
+}
+
 static void positions_after_a_gap(void **state)
 {
 	struct world *w = *state;
@@ -184,6 +213,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		TCP_AND_UNIX(full_ring),
+		ON_TCP(kept_while_busy),
 		TCP_AND_UNIX(positions_after_a_gap),
 		ON_TCP(filling_ring_wakes_the_reader),
 		TCP_AND_UNIX(full_map),

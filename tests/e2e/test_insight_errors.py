@@ -180,6 +180,14 @@ def matching(rows, truth, exact):
     return sum(row["count"] for row in rows), [(row, n) for row, n in known if row["count"] > n]
 
 
+def logged(server, since):
+    """Tracebacks in its log from `since` on, of the kind that has the fewest: they come after the app's own record."""
+    with open(server.log, "rb") as f:
+        f.seek(since)
+        text = f.read()
+    return min(text.count(mark) for mark in (b", in work\n", b", in parts\n", b'background.py"'))
+
+
 @pytest.mark.parametrize("stack", insights.SOME, ids=str)
 def test_in_the_summary(pool, truth, stack):
     """Errors by status and place, of a route and of all; those of no request apart from them."""
@@ -188,9 +196,11 @@ def test_in_the_summary(pool, truth, stack):
     kinds.alone(server)
     record = insights.Record(server)
     before = {event: len(record.rows(event)) for event in ("error", "background", "left")}
+    since = os.path.getsize(server.log)
     with reqscope.summary("-p", server.pid) as scope:
         run_jobs(server.address, kinds.jobs(2 * len(kinds)), truth, threads=CONNECTIONS, seed=seed())
         wait_for(lambda: len(record.rows("background")) - before["background"] == 2 * 4, "what comes after the answers")
+        wait_for(lambda: logged(server, since) >= 2, "its tracebacks are logged")
         s = reqscope.parse_summary(scope.finish())
     errors, background = (record.rows(e)[before[e]:] for e in ("error", "background"))
     exact = insights.exact(server)

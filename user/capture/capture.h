@@ -58,6 +58,14 @@ typedef void (*capture_record)(void *ctx, const void *record, size_t size);
 int capture_drain(struct capture *c, capture_record take, void *ctx);
 
 /*
+ * For who is busy with something else for longer: takes the records out of the ring and keeps them for
+ * the next capture_drain(), in their order. Nothing is taken any more when CAPTURE_KEPT bytes are kept. A
+ * record for which there is no memory is lost, which its connection's numbers tell.
+ */
+#define CAPTURE_KEPT (64u << 20)
+void capture_relieve(struct capture *c);
+
+/*
  * The census. capture_census_conns() reads the state of each connection; call it, then drain, then
  * compare. capture_census_listeners() tells of every listening socket of the process; both hand over
  * one record at a time. 0 or a negative errno.

@@ -13,14 +13,21 @@
 
 struct probe; /* probe.c */
 
+/* Records that capture_relieve() took, each behind its size (8 bytes). */
+struct kept {
+	char *bytes; /* owned */
+	size_t size, room;
+};
+
 struct capture {
 	struct features features;
 	const volatile struct rs_loop *loops; /* mapped; NULL without insight */
 	struct probe *probes;
 	struct reqscope_bpf *bpf;
 	struct ring_buffer *ring;
-	capture_record take; /* during a drain */
+	capture_record take; /* during a drain; NULL: records are kept */
 	void *take_ctx;
+	struct kept kept;
 };
 
 /* attach.c */

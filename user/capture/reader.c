@@ -6,12 +6,37 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+
+#define ALIGNED(n) (((n) + 7) & ~(size_t)7)
+
+static void keep_record(struct kept *k, const void *record, size_t size)
+{
+	uint64_t head = size;
+	size_t need = k->size + sizeof(head) + ALIGNED(size);
+
+	if (need > k->room) {
+		size_t room = need + need / 2 + 65536;
+		char *bytes = realloc(k->bytes, room);
+
+		if (!bytes)
+			return;
+		k->bytes = bytes;
+		k->room = room;
+	}
+	memcpy(k->bytes + k->size, &head, sizeof(head));
+	memcpy(k->bytes + k->size + sizeof(head), record, size);
+	k->size = need;
+}
 
 static int take_record(void *ctx, void *record, size_t size)
 {
 	struct capture *c = ctx;
 
-	c->take(c->take_ctx, record, size);
+	if (c->take)
+		c->take(c->take_ctx, record, size);
+	else
+		keep_record(&c->kept, record, size);
 	return 0;
 }
 
@@ -24,6 +49,7 @@ int capture_ring_open(struct capture *c)
 void capture_ring_close(struct capture *c)
 {
 	ring_buffer__free(c->ring);
+	free(c->kept.bytes);
 }
 
 int capture_fd(const struct capture *c)
@@ -31,11 +57,40 @@ int capture_fd(const struct capture *c)
 	return ring_buffer__epoll_fd(c->ring);
 }
 
+/* Returns how many. */
+static int take_kept(struct capture *c)
+{
+	struct kept kept = c->kept;
+	int n = 0;
+
+	c->kept = (struct kept){};
+	for (size_t at = 0; at < kept.size; n++) {
+		uint64_t size;
+
+		memcpy(&size, kept.bytes + at, sizeof(size));
+		c->take(c->take_ctx, kept.bytes + at + sizeof(size), size);
+		at += sizeof(size) + ALIGNED(size);
+	}
+	free(kept.bytes);
+	return n;
+}
+
 int capture_drain(struct capture *c, capture_record take, void *ctx)
 {
+	int kept, n;
+
 	c->take = take;
 	c->take_ctx = ctx;
-	return ring_buffer__consume(c->ring);
+	kept = take_kept(c);
+	n = ring_buffer__consume(c->ring);
+	c->take = NULL;
+	return n < 0 ? n : kept + n;
+}
+
+void capture_relieve(struct capture *c)
+{
+	if (!c->take && c->kept.size < CAPTURE_KEPT) /* who takes records may be busy, too */
+		ring_buffer__consume(c->ring);
 }
 
 static uint64_t counter_sum(struct capture *c, uint32_t which)

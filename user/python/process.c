@@ -25,12 +25,26 @@ struct python {
 	uint32_t n_watch;
 };
 
+static struct {
+	void (*call)(void *ctx);
+	void *ctx;
+} between;
+
+void python_between(void (*call)(void *ctx), void *ctx)
+{
+	between.call = call;
+	between.ctx = ctx;
+}
+
 static int read_memory(void *ctx, uint64_t addr, void *buf, size_t len)
 {
 	struct python *p = ctx;
 	struct iovec local = {buf, len}, remote = {(void *)(uintptr_t)addr, len};
-	ssize_t n = process_vm_readv((pid_t)p->pid, &local, 1, &remote, 1, 0);
+	ssize_t n;
 
+	if (between.call)
+		between.call(between.ctx);
+	n = process_vm_readv((pid_t)p->pid, &local, 1, &remote, 1, 0);
 	if (n == (ssize_t)len)
 		return 0;
 	if (n < 0 && errno != EFAULT)

@@ -20,6 +20,10 @@ struct python;
 int python_open(struct python **out, uint32_t pid, char why[PYTHON_WHY_MAX]);
 void python_close(struct python *p); /* p may be NULL */
 
+/* Is called before each page of any process that is read from now on: reading may take a while. NULL:
+   nothing is. */
+void python_between(void (*between)(void *ctx), void *ctx);
+
 unsigned python_version(const struct python *p); /* major << 8 | minor */
 
 /* The route table: py_routes_read(). */
