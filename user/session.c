@@ -18,10 +18,8 @@
 #include "capture/saturation.h"
 #include "exit.h"
 #include "privileges.h"
-#include "python/process.h"
 
 #define DRAIN_MS   20	       /* the ring is looked at this often; nothing wakes us per event */
-#define SWEEP_NS   50000000ULL /* after a process has exited, the unix sockets that it held are gone */
 #define REFRESH_NS 200000000ULL /* deaths whose event was lost are noticed this often */
 
 static uint64_t clock_ns(clockid_t clock)
@@ -65,106 +63,6 @@ void session_stop(struct session *s)
 bool session_saw_nothing(const struct session *s)
 {
 	return !s->capture || (!s->total->ledger.started && !target_alive(&s->target));
-}
-
-/* --- events */
-
-static void on_joined(void *ctx, uint32_t pid)
-{
-	struct session *s = ctx;
-
-	target_add(&s->target, pid);
-	deploys_process(s, pid);
-	insight_process(s, pid);
-	if (!capture_add_process(s->capture, pid) && s->options->verbose)
-		fprintf(stderr, "reqscope: pid %u joins\n", pid);
-}
-
-static void on_process(struct session *s, const struct rs_ev_proc *e)
-{
-	struct process *p;
-
-	switch (e->what) {
-	case RS_PROC_FORK:
-		target_add(&s->target, e->h.tgid);
-		deploys_process(s, e->h.tgid);
-		insight_process(s, e->h.tgid);
-		break;
-	case RS_PROC_EXEC: /* what it runs began now */
-		p = target_add(&s->target, e->h.tgid);
-		if (p)
-			p->since = e->h.ts + (uint64_t)s->wall_offset;
-		deploys_process(s, e->h.tgid);
-		insight_process(s, e->h.tgid);
-		break;
-	case RS_PROC_JOIN:
-		target_join(&s->target, e->h.tgid, on_joined, s);
-		break;
-	case RS_PROC_EXIT:
-		target_gone(&s->target, e->h.tgid, e->h.ts + (uint64_t)s->wall_offset);
-		deploys_exit(s, e->h.tgid, (int)e->other, e->h.ts);
-		insight_exit(s, e->h.tgid);
-		capture_process_ended(s->capture, e->h.tgid);
-		s->ending = 1;
-		s->sweep = e->h.ts + SWEEP_NS;
-		break;
-	}
-}
-
-/* The tracer has found the record to be whole. */
-static const struct rs_error *error_behind(const struct rs_ev_data *e)
-{
-	return (const struct rs_error *)(e + 1);
-}
-
-static void on_record(void *ctx, const void *record, size_t size)
-{
-	struct session *s = ctx;
-	const struct rs_event *h = record;
-
-	if (tracer_event(s->tracer, record, size))
-		return;
-	switch (h->type) {
-	case RS_EV_IN:
-		exceptions_read(s, h);
-		break;
-	case RS_EV_OUT:
-		if (h->flags & RS_F_ERROR)
-			exceptions_answered(s, h, error_behind(record));
-		break;
-	case RS_EV_PROC:
-		on_process(s, record);
-		break;
-	case RS_EV_STALL:
-		loops_stalled(s, record);
-		break;
-	case RS_EV_PAUSE:
-		loops_paused(s, record);
-		break;
-	case RS_EV_LOGGED:
-		exceptions_logged(s, record);
-		break;
-	}
-}
-
-/* Reading an interpreter takes tens of milliseconds, and longer where there is no CPU for it: the ring
-   must not run full meanwhile. */
-#define RELIEVE_NS 5000000
-static void relieve(void *ctx)
-{
-	struct session *s = ctx;
-	uint64_t now = session_now();
-
-	if (now < s->relieved + RELIEVE_NS)
-		return;
-	s->relieved = now;
-	capture_relieve(s->capture);
-}
-
-void session_drain(struct session *s)
-{
-	s->relieved = s->now;
-	capture_drain(s->capture, on_record, s);
 }
 
 /* --- opening */
@@ -321,7 +219,7 @@ static int attach(struct session *s, const struct options *o)
 	if (!code) {
 		session_note_turned_away(s);
 		deploys_begin(s);
-		python_between(relieve, s);
+		session_relieve_start(s);
 		insight_begin(s);
 		if (session_saturation_start(s)) {
 			fprintf(stderr, "reqscope: out of memory\n");
@@ -362,7 +260,7 @@ int session_open(struct session **out, const struct options *o, const struct ses
 void session_end(struct session *s)
 {
 	if (s)
-		python_between(NULL, NULL);
+		session_relieve_end();
 	session_log_close(s);
 }
 
@@ -457,7 +355,7 @@ static void periodic(struct session *s, uint64_t *refresh, uint64_t *tick, uint6
 		target_refresh(&s->target);
 		if (s->ending)
 			s->ending = capture_forget_ended(s->capture);
-		target_look(&s->target, on_joined, s);
+		target_look(&s->target, session_joined, s);
 		deploys_look(s);
 		insight_look(s);
 		loops_suspect(s);
@@ -501,7 +399,7 @@ int session_run(struct session *s)
 		periodic(s, &refresh, &tick, &stuck);
 	}
 	if (s->sweep) /* its files are closed a moment after it is said to have exited */
-		poll(NULL, 0, SWEEP_NS / 1000000);
+		poll(NULL, 0, SESSION_SWEEP_NS / 1000000);
 	loops_look(s); /* what a loop has done by now is in the ring */
 	session_census(s);
 	tracer_settle(s->tracer); /* nothing is waited for any more */

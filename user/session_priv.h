@@ -63,6 +63,13 @@ struct session {
 void session_census(struct session *s);
 /* Drains the ring. */
 void session_drain(struct session *s);
+/* From now on the ring is emptied while an interpreter is read, too; until session_relieve_end(). */
+void session_relieve_start(struct session *s);
+void session_relieve_end(void);
+/* A process belongs to the target from now on; a target_joined. */
+void session_joined(void *ctx, uint32_t pid);
+
+#define SESSION_SWEEP_NS 50000000ULL /* after a process has exited, the unix sockets that it held are gone */
 /* What a listener has turned away since it was first seen. */
 uint32_t session_turned_away(struct session *s, const struct rs_ev_listen *e, bool at_start);
 /* Notes what the target's listeners had turned away before tracing began. */
