@@ -260,14 +260,14 @@ int session_open(struct session **out, const struct options *o, const struct ses
 void session_end(struct session *s)
 {
 	if (s)
-		session_relieve_end();
-	session_log_close(s);
+		session_log_close(s);
 }
 
 void session_close(struct session *s)
 {
 	if (!s)
 		return;
+	session_relieve_end();
 	session_log_close(s);
 	if (s->signal_fd >= 0)
 		close(s->signal_fd);
