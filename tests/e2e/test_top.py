@@ -246,7 +246,8 @@ def test_open_and_workers(screen, launch, truth):
         record = server.hang(conn)
         s.keys("o")
         s.wait_text("GET  /hang", " Open 1 ", "age  phase")
-        assert re.search(r"^ +\d\S* m?s +app +\d+  GET  /hang$", s.text(), re.M), s.text()
+        # from one second on with the place where it waits
+        assert re.search(r"^ +\d\S* m?s +app +\d+  GET  /hang(  +app\.py:\d+ hang.*)?$", s.text(), re.M), s.text()
         s.keys("Tab")
         s.wait_text("oldest open", " in app")
         pids = {int(m[1]) for line in s.lines() if (m := re.match(r" +(\d+) +\d", line))}
