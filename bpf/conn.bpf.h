@@ -85,6 +85,14 @@ static __always_inline struct conn *conn_lookup(struct sock *sk)
 	return c;
 }
 
+/* From now on arrivals at its port are looked at. */
+static __always_inline void port_enter(struct sock *sk)
+{
+	u16 port = KREAD(sk, __sk_common.skc_num);
+
+	ports[port & (RS_PORTS - 1)] = 1;
+}
+
 /* Enters a connection. Its positions start at what the socket has taken and sent so far. (What puts
    a whole event or connection together has a frame of its own: all frames of a program that are there
    at once must fit into 512 bytes.) */
@@ -102,7 +110,6 @@ static __noinline struct conn *conn_create(struct sock *sk, u16 family, u8 role,
 	c.id = __sync_fetch_and_add(&next_conn, 1);
 	if (is_inet(family)) {
 		struct tcp_sock *tp = (struct tcp_sock *)sk;
-		u16 port = KREAD(sk, __sk_common.skc_num);
 		u8 state = sock_state(sk);
 
 		c.base_in = KREAD(tp, copied_seq);
@@ -111,7 +118,8 @@ static __noinline struct conn *conn_create(struct sock *sk, u16 family, u8 role,
 		c.in_end = KREAD(tp, rcv_nxt) - c.base_in - c.fin_in;
 		if (c.fin_in) /* some time before */
 			c.peer_fin = bpf_ktime_get_ns();
-		ports[port & (RS_PORTS - 1)] = 1;
+		if (role != CONN_CONNECTED)
+			port_enter(sk);
 	} else {
 		c.flags |= RS_F_POS_COUNTED;
 	}

@@ -29,6 +29,7 @@
 #define RS_MAX_FRAMES   16    /* innermost entries kept of a traceback */
 #define RS_TYPE_NAME    64    /* bytes of an exception's type name, with its NUL */
 #define RS_MAX_LOOPS    512   /* threads with an event loop that are followed */
+#define RS_SIEVE_ASK    (~0U) /* in `sieve`: the table of the target's processes must be asked */
 
 enum rs_event_type {
 	RS_EV_OPEN = 1, /* a connection was accepted, or one that existed before was met */

@@ -17,7 +17,7 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym;
 #define CAST(p) ((typeof(*(p)) *)bpf_rdonly_cast(p, bpf_core_type_id_kernel(typeof(*(p)))))
 /* p->field; p is a pointer to one of the types in vmlinux.h, not to a flavour of one. */
 #define KREAD(p, field) (CAST(p)->field)
-/* What an array of pointers holds: a list_head is one, too, and a type. */
+/* What an array of pointers holds: a hlist_node is one pointer, and a type. */
 static __always_inline void *kread_pointer(const void *at)
 {
 	return CAST((const struct hlist_node *)at)->next;

@@ -33,11 +33,10 @@ struct {
  * table must be asked, because several have or one is about to end. All processes of the host pay for
  * the question, and the target at each call.
  */
-#define RS_SIEVE     4096
-#define RS_SIEVE_ASK (~0U)
+#define RS_SIEVE 4096
 __u32 sieve[RS_SIEVE];
 
-/* By the low bits of a port: 0, and no connection of the target has it at this end. Everybody's
+/* By the low bits of a port: 0, and no connection that is followed has it at this end. Everybody's
    sockets are asked for it whenever data arrive. */
 #define RS_PORTS 4096
 __u8 ports[RS_PORTS];

@@ -55,7 +55,7 @@ SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
 {
 	u64 id = bpf_get_current_pid_tgid();
-	struct target *t = current_target();
+	struct target *t = is_target(id) ? current_target() : NULL;
 
 	if (insight)
 		loop_end();

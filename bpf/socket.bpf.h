@@ -212,6 +212,8 @@ static __always_inline void after_accept(long ret, u64 task)
 	if (insight)
 		loop_mark();
 	c->role = CONN_ACCEPTED;
+	if (is_inet(c->family))
+		port_enter(sk);
 	c->tgid = task >> 32;
 	emit_open(c, sk, now);
 }

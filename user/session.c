@@ -219,7 +219,6 @@ static int attach(struct session *s, const struct options *o)
 	if (!code) {
 		session_note_turned_away(s);
 		deploys_begin(s);
-		session_relieve_start(s);
 		insight_begin(s);
 		if (session_saturation_start(s)) {
 			fprintf(stderr, "reqscope: out of memory\n");
@@ -267,7 +266,6 @@ void session_close(struct session *s)
 {
 	if (!s)
 		return;
-	session_relieve_end();
 	session_log_close(s);
 	if (s->signal_fd >= 0)
 		close(s->signal_fd);

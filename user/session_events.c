@@ -6,8 +6,6 @@
 
 #include <stdio.h>
 
-#include "python/process.h"
-
 void session_joined(void *ctx, uint32_t pid)
 {
 	struct session *s = ctx;
@@ -89,7 +87,7 @@ static void on_record(void *ctx, const void *record, size_t size)
 /* Reading an interpreter takes tens of milliseconds, and longer where there is no CPU for it: the ring
    must not run full meanwhile. */
 #define RELIEVE_NS 5000000
-static void relieve(void *ctx)
+void session_relieve(void *ctx)
 {
 	struct session *s = ctx;
 	uint64_t now = session_now();
@@ -98,16 +96,6 @@ static void relieve(void *ctx)
 		return;
 	s->relieved = now;
 	capture_relieve(s->capture);
-}
-
-void session_relieve_start(struct session *s)
-{
-	python_between(relieve, s);
-}
-
-void session_relieve_end(void)
-{
-	python_between(NULL, NULL);
 }
 
 void session_drain(struct session *s)

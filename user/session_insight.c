@@ -166,7 +166,8 @@ static bool look_at(struct session *s, struct interpreter *p)
 	int err;
 
 	if (!p->python) {
-		err = python_open(&p->python, p->pid, p->why);
+		err = python_open(&p->python, p->pid,
+				  (struct python_between){session_relieve, s}, p->why);
 		if (err) {
 			if (err == -ENOENT || err == -ENOTSUP || err == -EPERM || err == -ESRCH)
 				p->tries = 0;

@@ -63,9 +63,8 @@ struct session {
 void session_census(struct session *s);
 /* Drains the ring. */
 void session_drain(struct session *s);
-/* From now on the ring is emptied while an interpreter is read, too; until session_relieve_end(). */
-void session_relieve_start(struct session *s);
-void session_relieve_end(void);
+/* Empties the ring now and then; for whoever is busy (struct python_between). ctx: the session. */
+void session_relieve(void *ctx);
 /* A process belongs to the target from now on; a target_joined. */
 void session_joined(void *ctx, uint32_t pid);
 

@@ -165,7 +165,7 @@ HELPER void server_start(const char *loop, const char *how)
 		print_message("skipped: %s has no uvloop\n", interpreter());
 		skip();
 	}
-	if (python_open(&server.python, server.pid, why))
+	if (python_open(&server.python, server.pid, (struct python_between){}, why))
 		fail_msg("python_open: %s", why);
 	if (python_interp(server.python, &server.interp, why))
 		fail_msg("python_interp: %s", why);

@@ -157,8 +157,6 @@ static int load_and_attach(struct capture *c, const struct capture_options *o)
 	}
 }
 
-#define SIEVE_ASK (~0U) /* RS_SIEVE_ASK */
-
 static uint32_t *sieve_place(struct capture *c, uint32_t pid)
 {
 	return &c->bpf->bss->sieve[pid % (sizeof(c->bpf->bss->sieve) / sizeof(uint32_t))];
@@ -172,7 +170,7 @@ static void sieve_enter(struct capture *c, uint32_t pid)
 	if (!__atomic_compare_exchange_n(sieve_place(c, pid), &other, pid, false, __ATOMIC_SEQ_CST,
 					 __ATOMIC_SEQ_CST) &&
 	    other != pid)
-		__atomic_store_n(sieve_place(c, pid), SIEVE_ASK, __ATOMIC_SEQ_CST);
+		__atomic_store_n(sieve_place(c, pid), RS_SIEVE_ASK, __ATOMIC_SEQ_CST);
 }
 
 static int enter_process(struct capture *c, uint32_t pid)
@@ -224,7 +222,7 @@ int capture_add_process(struct capture *c, uint32_t pid)
 void capture_forget_process(struct capture *c, uint32_t pid)
 {
 	capture_interp_forget(c, pid);
-	__atomic_store_n(sieve_place(c, pid), SIEVE_ASK, __ATOMIC_SEQ_CST);
+	__atomic_store_n(sieve_place(c, pid), RS_SIEVE_ASK, __ATOMIC_SEQ_CST);
 	bpf_map__delete_elem(c->bpf->maps.targets, &pid, sizeof(pid), 0);
 }
 

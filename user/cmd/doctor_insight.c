@@ -94,7 +94,7 @@ static bool look_at(uint32_t pid, struct python **best, uint32_t *best_pid,
 {
 	struct python *python;
 
-	if (python_open(&python, pid, why))
+	if (python_open(&python, pid, (struct python_between){}, why))
 		return false;
 	if (python_routes(python, routes, why)) {
 		py_routes_free(routes);

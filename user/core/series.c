@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../lib/prefetch.h"
 #include "series_priv.h"
 #include "stats_priv.h"
 
@@ -337,13 +338,8 @@ int series_add(struct series *s, const struct request *r)
 
 void series_prefetch(const struct series *s, const struct route *route)
 {
-	const char *entry;
-
-	if (!route || route->id >= s->n_routes)
-		return;
-	entry = (const char *)s->routes[route->id];
-	for (size_t at = 0; entry && at < offsetof(struct series_route, slice); at += 64)
-		__builtin_prefetch(entry + at, 1);
+	if (route && route->id < s->n_routes)
+		prefetch(s->routes[route->id], offsetof(struct series_route, slice));
 }
 
 int series_settle(struct series *s)

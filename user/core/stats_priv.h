@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* stats_priv.h - what the files of the statistics share: counters by kind (stats_kinds.c), of
-   exceptions (stats_errors.c), of stalls (stats_stalls.c). Those that return an int return 0 or
-   -ENOMEM. */
+   workers (stats_workers.c), of exceptions (stats_errors.c), of stalls (stats_stalls.c). Those that
+   return an int return 0 or -ENOMEM. */
 #ifndef RS_STATS_PRIV_H
 #define RS_STATS_PRIV_H
 
@@ -51,5 +51,9 @@ int stalls_end(struct stats *s, const struct request *r);
 int stalls_merge(struct stats *into, const struct stats *from);
 void stalls_reset(struct stats *s);
 void stalls_fold(struct stats *s);
+
+int worker_end(struct stats *s, const struct request *r, const struct duration d[LATENCIES]);
+int workers_merge(struct stats *into, const struct stats *from);
+void workers_reset(struct stats *s);
 
 #endif

@@ -17,6 +17,7 @@ struct python {
 	uint32_t pid;
 	char file[PATH_MAX];
 	struct py py;
+	struct python_between between;
 	int denied;    /* what the last failing read said */
 	uint64_t none; /* where None is; 0 not known */
 	struct py_home home;
@@ -25,25 +26,14 @@ struct python {
 	uint32_t n_watch;
 };
 
-static struct {
-	void (*call)(void *ctx);
-	void *ctx;
-} between;
-
-void python_between(void (*call)(void *ctx), void *ctx)
-{
-	between.call = call;
-	between.ctx = ctx;
-}
-
 static int read_memory(void *ctx, uint64_t addr, void *buf, size_t len)
 {
 	struct python *p = ctx;
 	struct iovec local = {buf, len}, remote = {(void *)(uintptr_t)addr, len};
 	ssize_t n;
 
-	if (between.call)
-		between.call(between.ctx);
+	if (p->between.call)
+		p->between.call(p->between.ctx);
 	n = process_vm_readv((pid_t)p->pid, &local, 1, &remote, 1, 0);
 	if (n == (ssize_t)len)
 		return 0;
@@ -92,7 +82,8 @@ static int explain(const struct python *p, int err, char why[PYTHON_WHY_MAX])
 	return err;
 }
 
-int python_open(struct python **out, uint32_t pid, char why[PYTHON_WHY_MAX])
+int python_open(struct python **out, uint32_t pid, struct python_between between,
+		char why[PYTHON_WHY_MAX])
 {
 	struct python *p = calloc(1, sizeof(*p));
 	struct py_symbols symbols;
@@ -105,6 +96,7 @@ int python_open(struct python **out, uint32_t pid, char why[PYTHON_WHY_MAX])
 		return err;
 	}
 	p->pid = pid;
+	p->between = between;
 	err = symbols_find(pid, &symbols, p->file);
 	if (!err)
 		err = py_open(&p->py, read_memory, p, &symbols, why, PYTHON_WHY_MAX);

@@ -13,16 +13,19 @@
 
 struct python;
 
+/* Called before each page that is read: reading may take a while. call may be NULL. */
+struct python_between {
+	void (*call)(void *ctx);
+	void *ctx;
+};
+
 /*
  * Finds the interpreter and checks it (runtime.h). 0; -ENOENT: there is none; -EPERM: it may not be
  * read; -ESRCH: gone; the errors of py_open(). With an error, why says what, for a person.
  */
-int python_open(struct python **out, uint32_t pid, char why[PYTHON_WHY_MAX]);
+int python_open(struct python **out, uint32_t pid, struct python_between between,
+		char why[PYTHON_WHY_MAX]);
 void python_close(struct python *p); /* p may be NULL */
-
-/* Is called before each page of any process that is read from now on: reading may take a while. NULL:
-   nothing is. */
-void python_between(void (*between)(void *ctx), void *ctx);
 
 unsigned python_version(const struct python *p); /* major << 8 | minor */
 
